@@ -1,0 +1,247 @@
+"""Every setting of Spindle, read top to bottom; each can be given in the environment.
+
+The defaults run the whole shop on one machine without any account anywhere. `SPINDLE_PRODUCTION=true`
+asks for the real parts; what it refuses is in `storefront/checks.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env(name: str, default: str) -> str:
+    """A setting as text; `NAME_FILE` (a path to a secret) wins over `NAME`."""
+    if path := os.environ.get(f"{name}_FILE"):
+        return Path(path).read_text().strip()
+    return os.environ.get(name, default)
+
+
+def env_flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, str(default)).lower()
+    if value not in {"true", "false"}:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return value == "true"
+
+
+def env_list(name: str, default: str) -> list[str]:
+    return [item.strip() for item in env(name, default).split(",") if item.strip()]
+
+
+def kept_secret(name: str) -> str:
+    """A secret from the environment, or one made at the first start and kept in the data folder."""
+    if given := env(name, ""):
+        return given
+    if SPINDLE_PRODUCTION:
+        raise ImproperlyConfigured(f"{name} (or {name}_FILE) must be set in production.")
+    path = SPINDLE_DATA / "secrets" / name.lower()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as made:  # mode 0600
+            made.write(secrets.token_urlsafe(48))
+            made.flush()
+            with contextlib.suppress(FileExistsError):  # of two processes, both read what one made
+                os.link(made.name, path)
+    return path.read_text()
+
+
+SPINDLE_PRODUCTION = env_flag("SPINDLE_PRODUCTION", False)
+SPINDLE_DATA = Path(env("SPINDLE_DATA", str(BASE_DIR / "var")))
+SPINDLE_DATA.mkdir(parents=True, exist_ok=True)
+
+# --- The shop -----------------------------------------------------------------------------------
+
+SPINDLE_NAME = env("SPINDLE_NAME", "Spindle")
+SPINDLE_CURRENCY = env("SPINDLE_CURRENCY", "EUR")
+SPINDLE_ZONE = env("SPINDLE_ZONE", "Europe/Berlin")  # promised dates are dates of this zone
+SPINDLE_COUNTRY = env("SPINDLE_COUNTRY", "DE")
+SPINDLE_SENDER = env("SPINDLE_SENDER", "Spindle, Am Plattenwerk 1, 10115 Berlin, Germany")  # on labels
+SPINDLE_BASE_URL = env("SPINDLE_BASE_URL", "http://127.0.0.1:8000").rstrip("/")  # in mails and for agents
+
+# --- Pluggable parts, by dotted path --------------------------------------------------------------
+
+SPINDLE_POLICY = env("SPINDLE_POLICY", "fulfillment.planning.policies.FirstCome")
+SPINDLE_IMAGE_MAKER = env("SPINDLE_IMAGE_MAKER", "archive.mastering.master_folder")
+SPINDLE_LABEL_PRINTER = env("SPINDLE_LABEL_PRINTER", "fulfillment.printers.FolderPrinter")
+SPINDLE_PAYER = env("SPINDLE_PAYER", "storefront.payer.StripePayer")
+
+# --- Stripe; the stand-in speaks the same wire --------------------------------------------------
+
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", "sk_test_standin")
+STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS", "whsec_standin")  # two while one is rotated
+STRIPE_API_BASE = env("STRIPE_API_BASE", "http://127.0.0.1:8010").rstrip("/")
+STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", STRIPE_API_BASE)  # where the hosted page lives
+
+# --- Agents ---------------------------------------------------------------------------------------
+
+SPINDLE_WRITER_KEY = kept_secret("SPINDLE_WRITER_KEY")  # command tokens are derived from it
+SPINDLE_AGENT_NETWORKS = env_list("SPINDLE_AGENT_NETWORKS", "127.0.0.0/8,::1/128")
+
+# --- Folders --------------------------------------------------------------------------------------
+
+SPINDLE_IMAGES = SPINDLE_DATA / "images"
+SPINDLE_PAPERS = SPINDLE_DATA / "papers"
+EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
+EMAIL_FILE_PATH = SPINDLE_DATA / "mail"
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "Spindle <orders@spindle.example>")
+
+# --- Django ---------------------------------------------------------------------------------------
+
+SECRET_KEY = kept_secret("SPINDLE_SECRET_KEY")
+DEBUG = env_flag("SPINDLE_DEBUG", False)
+ALLOWED_HOSTS = env_list("SPINDLE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ROOT_URLCONF = "storefront.urls"
+WSGI_APPLICATION = "storefront.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "storefront",
+    "fulfillment",
+    "devices",
+    "archive",
+    "storefront.admin_site.SpindleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_countries",
+    "django_htmx",
+    "rest_framework",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "storefront.context.shop",
+            ],
+            "builtins": ["storefront.templatetags.spindle"],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": SPINDLE_DATA / "spindle.sqlite3",
+        # IMMEDIATE, because a deferred transaction that turns from reading to writing fails at once.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        },
+        "TEST": {"NAME": SPINDLE_DATA / "test.sqlite3"},
+    }
+}
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = SPINDLE_ZONE  # pages speak the shop's zone; the database and the code speak UTC
+USE_TZ = True
+USE_I18N = True
+COUNTRIES_FIRST = [SPINDLE_COUNTRY]
+FORMAT_MODULE_PATH = ["storefront.formats"]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = SPINDLE_DATA / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30  # a cart outlives a weekend
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SPINDLE_PRODUCTION
+SECURE_HSTS_SECONDS = 31_536_000 if SPINDLE_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SPINDLE_PRODUCTION
+if SPINDLE_PRODUCTION:  # TLS ends at the proxy, which must set (and never pass on) this header
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        # Browsers hold a form's redirect to this list, and "Pay" redirects to the hosted page.
+        "form-action": [SELF, STRIPE_CHECKOUT_ORIGIN],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["storefront.access.Nobody"],  # each door says for itself who may pass
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Celery: wakes ticks up, and keeps nothing ----------------------------------------------------
+
+REDIS_URL = env("REDIS_URL", f"redis+socket://{SPINDLE_DATA / 'redis' / 'redis.sock'}?virtual_host=0")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "visibility_timeout": 4 * 3600,
+    "unacked_restore_throttle": 1,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_PUBLISH_RETRY = False  # a nudge that is lost costs nothing; a page that waits for Redis does
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env("SPINDLE_LOG_LEVEL", "INFO")},
+    "loggers": {"celery": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}
