@@ -1,3 +1,7 @@
+"""The archive: titles by part number, their images by digest."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

@@ -12,8 +12,11 @@ import secrets
 import tempfile
 from pathlib import Path
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -61,6 +64,7 @@ SPINDLE_DATA.mkdir(parents=True, exist_ok=True)
 
 SPINDLE_NAME = env("SPINDLE_NAME", "Spindle")
 SPINDLE_CURRENCY = env("SPINDLE_CURRENCY", "EUR")
+SPINDLE_TAX_PERMILLE = int(env("SPINDLE_TAX_PERMILLE", "190"))  # inside all prices; tenths of a percent
 SPINDLE_ZONE = env("SPINDLE_ZONE", "Europe/Berlin")  # promised dates are dates of this zone
 SPINDLE_COUNTRY = env("SPINDLE_COUNTRY", "DE")
 SPINDLE_SENDER = env("SPINDLE_SENDER", "Spindle, Am Plattenwerk 1, 10115 Berlin, Germany")  # on labels
@@ -231,6 +235,19 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_BEAT_SCHEDULE = {
+    # A tick that waited longer than its period in the queue is dropped: the next one does its work.
+    name: {"task": name, "schedule": seconds, "options": {"expires": 2 * seconds, "queue": queue}}
+    for name, seconds, queue in (
+        ("devices.tick", 2.0, "ticks"),
+        ("fulfillment.tick", 2.0, "ticks"),
+        ("storefront.tick", 2.0, "ticks"),
+        ("fulfillment.print_papers", 3.0, "documents"),
+        ("storefront.send_mail", 5.0, "documents"),
+        ("archive.master_waiting", 10.0, "mastering"),
+    )
+}
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: there is nothing worth keeping
 CELERY_TASK_PUBLISH_RETRY = False  # a nudge that is lost costs nothing; a page that waits for Redis does
 
 # --- Logs -----------------------------------------------------------------------------------------

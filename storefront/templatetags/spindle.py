@@ -1,5 +1,96 @@
-"""The shared parts of every page (look.md), as template tags."""
+"""The shared parts of every page (one template each) and how dates and amounts are written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
 
 from django import template
+from django.conf import settings
+from django.utils.formats import date_format
+
+from archive.formats import FORMATS
+from archive.models import Title
+from storefront.pricing import format_amount
+from storefront.tracking import DiscRing, Track
 
 register = template.Library()
+
+# Pairs that keep 3:1 against each other, so that a disc's artwork reads in both modes.
+PALETTE = (
+    ("#3a36c9", "#d6d4ff"),
+    ("#0b6b36", "#c9f0d8"),
+    ("#7a4e00", "#ffe6a6"),
+    ("#a3201a", "#ffd3cd"),
+    ("#0f5b78", "#c5ebfa"),
+    ("#6b2a7a", "#f1d3f8"),
+    ("#37474f", "#d9e4e9"),
+)
+
+
+@register.filter
+def day(date: dt.date | None) -> str:
+    """«Thursday 26 November», with the year when it is another one."""
+    if date is None:
+        return ""
+    other_year = date.year != dt.datetime.now(dt.UTC).year
+    return date_format(date, "l j F Y" if other_year else "l j F")
+
+
+@register.filter
+def short_day(date: dt.date | None) -> str:
+    """«Thu 26 Nov»."""
+    return date_format(date, "D j M") if date else ""
+
+
+@register.filter
+def amount(minor: int) -> str:
+    return format_amount(minor, settings.SPINDLE_CURRENCY)
+
+
+@register.filter
+def format_label(key: str) -> str:
+    return FORMATS[key].label
+
+
+@register.inclusion_tag("parts/disc_art.html")
+def disc_art(title: Title) -> dict[str, Any]:
+    """A title's artwork on a disc: drawn from its part number, the same every time."""
+    digest = hashlib.sha256(title.part_number.encode()).digest()
+    ground, figure = PALETTE[digest[0] % len(PALETTE)]
+    bands = [
+        {"radius": 30 + 9 * ring, "from": digest[ring + 1] * 100 // 256, "long": 12 + digest[ring + 8] * 55 // 256}
+        for ring in range(7)
+    ]
+    return {"title": title, "ground": ground, "figure": figure, "bands": bands}
+
+
+@register.inclusion_tag("parts/disc_ring.html")
+def disc_ring(ring: DiscRing, number: int) -> dict[str, Any]:
+    """One disc filling up: waiting, writing, verifying, good, bad."""
+    word = {"writing": f"{ring.percent} %", "verifying": "checking"}.get(ring.state, ring.state)
+    return {"ring": ring, "number": number, "word": word}
+
+
+@register.inclusion_tag("parts/promise_badge.html")
+def promise_badge(track: Track) -> dict[str, Any]:
+    """The date, in words whether it holds, and why if it doesn't."""
+    return {"track": track}
+
+
+@register.inclusion_tag("parts/step_line.html")
+def step_line(track: Track) -> dict[str, Any]:
+    return {"steps": track.steps}
+
+
+@register.inclusion_tag("parts/field.html")
+def field(bound: Any, hint: str = "") -> dict[str, Any]:
+    """A form field: label, input, hint and error, tied together for those who can't see them side by side."""
+    described = [f"{bound.auto_id}-hint"] if hint else []
+    if bound.errors:
+        described.append(f"{bound.auto_id}-problem")
+    attrs: dict[str, str] = {"aria-describedby": " ".join(described)} if described else {}
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    return {"field": bound, "hint": hint, "widget": bound.as_widget(attrs=attrs)}

@@ -1,0 +1,75 @@
+"""What staff see of the archive. Titles may be reworded; versions and images are only read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from archive.formats import format_bytes
+from archive.models import Image, Title, TitleVersion
+
+# Django's admin classes take a type parameter only for the type checker.
+if TYPE_CHECKING:
+    ImageBase = admin.ModelAdmin[Image]
+    TitleBase = admin.ModelAdmin[Title]
+    VersionBase = admin.TabularInline[TitleVersion, Title]
+else:
+    ImageBase = TitleBase = admin.ModelAdmin
+    VersionBase = admin.TabularInline
+
+
+class ReadOnly:
+    """Mixed into an admin whose rows are made by `manage.py archive` and nowhere else."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class VersionInline(ReadOnly, VersionBase):
+    model = TitleVersion
+    fields = ["number", "image", "files", "note", "created_at"]
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TitleVersion]:
+        return super().get_queryset(request).select_related("image", "title")
+
+
+@admin.register(Title)
+class TitleAdmin(TitleBase):
+    list_display = ["part_number", "title", "who", "kind", "created_at"]
+    list_filter = ["kind"]
+    search_fields = ["part_number", "title", "who"]
+    fields = ["part_number", "title", "who", "kind", "description", "created_at"]
+    readonly_fields = ["part_number", "created_at"]
+    inlines = [VersionInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a title comes with its first version
+
+    def has_delete_permission(self, request: HttpRequest, obj: Title | None = None) -> bool:
+        return False
+
+
+@admin.register(Image)
+class ImageAdmin(ReadOnly, ImageBase):
+    list_display = ["short_digest", "volume_name", "layout", "state", "readable_size", "reason", "created_at"]
+    list_filter = ["state", "layout"]
+    search_fields = ["sha256", "recipe", "volume_name", "source"]
+    ordering = ["-created_at"]
+
+    @admin.display(description="digest", ordering="sha256")
+    def short_digest(self, image: Image) -> str:
+        return (image.sha256 or "–")[:12]
+
+    @admin.display(description="size", ordering="size")
+    def readable_size(self, image: Image) -> str:
+        return format_bytes(image.size) if image.size is not None else "–"

@@ -1,0 +1,67 @@
+"""Lets only callers with the command token in, and no body that is too large. Knows no route but the open one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from devices.agent.problems import RefusedError, answer
+from devices.agent.tokens import Tokens
+from devices.agent.wire import ProblemType
+
+MOST_BYTES: Final = 1 << 20
+OPEN: Final = "/v1/openapi.json"
+
+
+class TooLargeError(Exception):
+    """More came than was announced."""
+
+
+class Door:
+    """ASGI middleware: it answers before a body is read."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == OPEN:
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value for name, value in scope["headers"]}
+        refusal = self._refusal(headers)
+        if refusal is not None:
+            extra = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
+            await answer(refusal, {**extra, "Connection": "close"})(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MOST_BYTES:
+                raise TooLargeError
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        except TooLargeError:
+            await answer(_too_large(), {"Connection": "close"})(scope, receive, send)
+
+    def _refusal(self, headers: dict[bytes, bytes]) -> RefusedError | None:
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not self._tokens.allows(token.strip()):
+            detail = "Give this agent's command token: Authorization: Bearer …"
+            return RefusedError(HTTPStatus.UNAUTHORIZED, ProblemType.UNAUTHORIZED, detail)
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > MOST_BYTES:
+            return _too_large()
+        return None
+
+
+def _too_large() -> RefusedError:
+    detail = f"The body has more than {MOST_BYTES} bytes."
+    return RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ProblemType.INVALID, detail, "body")

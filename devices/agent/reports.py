@@ -1,0 +1,152 @@
+"""Tells the server the whole state: on every change, and regularly; takes the answer's word for what is recorded.
+
+Must never hold anything up: a disc under way is finished without the server.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from http.client import HTTPException
+from threading import Event, Thread
+from time import monotonic
+from typing import Final
+
+from pydantic import ValidationError
+
+from devices.agent.changes import Changes
+from devices.agent.journal import utc_now
+from devices.agent.ledger import Ledger
+from devices.agent.link import RedirectError, post_json
+from devices.agent.state import Mirror
+from devices.agent.tokens import Tokens
+from devices.agent.wire import ReportAnswer
+
+log = logging.getLogger("agent")
+
+EVERY: Final = 15.0
+PROGRESS_EVERY: Final = 5.0
+AT_MOST_EVERY: Final = 1.0
+LONGEST_PAUSE: Final = 15.0
+TIMEOUT: Final = 10.0
+REMEDIES: Final = {
+    401: "the report token is refused: set [server] token to the one the server shows for this writer",
+    403: "the server refuses this writer: is it switched off there?",
+    404: "the server knows no such writer: check [writer] id and [server] url",
+    422: "the server does not understand this report: are agent and server of one version?",
+}
+
+
+class Reporter:
+    def __init__(
+        self,
+        url: str,
+        mirror: Mirror,
+        ledger: Ledger,
+        tokens: Tokens,
+        changes: Changes,
+        release: Callable[[bool], None],
+        stop: Event,
+    ) -> None:
+        self._url = url
+        self._mirror = mirror
+        self._ledger = ledger
+        self._tokens = tokens
+        self._changes = changes
+        self._release = release
+        self._stop = stop
+        self._images_told = ""
+        self._silence = ""
+        self._thread = Thread(target=self._run, name="reports", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            facts, progress, began = self._changes.facts, self._changes.progress, monotonic()
+            try:
+                accepted = self._report()
+            except Exception:
+                if self._stop.is_set():
+                    return
+                log.exception("report: failed")
+                accepted = False
+            failures = 0 if accepted else failures + 1
+            if failures:
+                self._stop.wait(min(LONGEST_PAUSE, 2.0 ** min(failures - 1, 4)))
+            else:
+                self._await_news(facts, progress, began)
+
+    def _await_news(self, facts: int, progress: int, began: float) -> None:
+        """Changes come at most once a second, progress alone every five, silence lasts fifteen."""
+        self._stop.wait(max(0.0, began + AT_MOST_EVERY - monotonic()))
+        changes, stop = self._changes, self._stop
+        changes.wait(lambda: stop.is_set() or changes.facts != facts, began + PROGRESS_EVERY - monotonic())
+        if changes.facts == facts and changes.progress == progress:
+            changes.wait(
+                lambda: stop.is_set() or changes.facts != facts or changes.progress != progress,
+                began + EVERY - monotonic(),
+            )
+
+    def _report(self) -> bool:
+        """One report. True where the server has taken it."""
+        state = self._mirror.state()
+        known = state.images_digest == self._images_told
+        body = state.model_dump_json(exclude={"images"} if known else None).encode()
+        token = self._tokens.report()
+        try:
+            status, answer = post_json(self._url, token, body, TIMEOUT)
+        except (OSError, HTTPException, RedirectError) as fault:
+            self._complain(f"the server can't be reached ({fault}); discs under way are finished without it")
+            return False
+        if status == 200:
+            return self._take(answer, state.images_digest, token)
+        if status == 409:
+            self._release(False)
+            self._complain(f"the server does not accept this journal or boot (409 {_keyword(answer)})")
+        elif status == 401 and self._tokens.report_refused(token):
+            log.warning("report: the newest report token is refused (401), trying the one before")
+        else:
+            self._complain(f"{REMEDIES.get(status, 'the server is not well')} ({status})")
+        return False
+
+    def _take(self, body: bytes, images_digest: str, token: str) -> bool:
+        try:
+            answer = ReportAnswer.model_validate_json(body)
+        except ValidationError as fault:
+            self._complain(f"the server's answer is not understood: {fault.errors()[0]['msg']}")
+            return False
+        if self._silence:
+            self._silence = ""
+            log.info("report: the server takes them again")
+        self._tokens.report_worked(token)
+        self._images_told = "" if "images" in answer.want else images_digest
+        if answer.recorded:
+            self._ledger.record(answer.recorded, utc_now())
+        if answer.command_token_sha256 is not None:
+            self._tokens.next_command(answer.command_token_sha256)
+        if answer.report_token is not None:
+            self._tokens.next_report(answer.report_token)
+        self._release(True)
+        if "images" in answer.want:
+            self._changes.note()
+        return True
+
+    def _complain(self, text: str) -> None:
+        """Once, until it changes: a server away for a night must not fill the log."""
+        if text != self._silence:
+            self._silence = text
+            log.error("report: %s", text)
+
+
+def _keyword(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["type"])
+    except (ValueError, KeyError, TypeError):
+        return "without a reason"

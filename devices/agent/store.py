@@ -1,0 +1,251 @@
+"""Images and faces on the writer's disk: announced, received, checked, purged.
+
+`ready` is set only when the whole digest was checked here. Must never fetch: it says what is to be fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from devices.agent.journal import Journal
+from devices.agent.problems import RefusedError, conflict
+from devices.agent.wire import DiskFact, ImageAnswer, ImageFact, ImageOrder, ImageState, Layout, ProblemType
+
+log = logging.getLogger("agent")
+
+# What is left free where no limit is set: journal, logs and the system live on the same disk.
+KEEP_FREE: Final = 0.05
+VANISHED: Final = "the image's file on the writer's disk is gone or was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    sha256: str
+    layout: Layout
+    size: int
+    state: ImageState
+    reason: str | None
+    used_at: datetime | None
+    mtime_ns: int | None
+
+
+class Store:
+    def __init__(self, journal: Journal, folder: Path, disk_limit: int | None) -> None:
+        self._journal = journal
+        self._folder = folder
+        self._disk_limit = disk_limit
+        self._received: dict[str, int] = {}
+        self._lock = Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        return self._folder / digest
+
+    def part(self, digest: str) -> Path:
+        return self._folder / f"{digest}.part"
+
+    def announce(self, digest: str, order: ImageOrder, now: datetime) -> Stored:
+        """Have this file: gives its present state. Raises RefusedError (409 for other facts, 507 without room)."""
+        with self._lock, self._journal.transaction() as connection:
+            known = _find(connection, digest)
+            if known is not None and known.state is not ImageState.FAILED:
+                if (known.layout, known.size) != (order.layout, order.size):
+                    detail = f"{digest} was announced as {known.layout} of {known.size} bytes: purge it first."
+                    raise conflict(ProblemType.DIFFERENT_BODY, detail)
+                if known.state is ImageState.RECEIVING or self._is_whole(known):
+                    return known
+            self._check_room(connection, digest, order.size)
+            connection.execute(
+                "INSERT INTO images (sha256, layout, size, name, state, used_at)"
+                " VALUES (?, ?, ?, ?, 'receiving', ?) ON CONFLICT (sha256) DO UPDATE SET"
+                " layout = excluded.layout, size = excluded.size, name = excluded.name,"
+                " state = 'receiving', reason = NULL, mtime_ns = NULL",
+                (digest, order.layout, order.size, order.name, now.isoformat()),
+            )
+            fresh = _find(connection, digest)
+        assert fresh is not None  # noqa: S101 — inserted above, in the same transaction
+        return fresh
+
+    def find(self, digest: str) -> Stored | None:
+        rows = self._journal.rows("SELECT * FROM images WHERE sha256 = ?", digest)
+        return _stored(rows[0]) if rows else None
+
+    def answer(self, stored: Stored) -> ImageAnswer:
+        if stored.state is ImageState.READY:
+            return ImageAnswer(state=stored.state, received=stored.size)
+        received = self._received.get(stored.sha256)
+        if received is None:
+            part = self.part(stored.sha256)
+            received = part.stat().st_size if part.exists() else 0
+        return ImageAnswer(state=stored.state, received=received, reason=stored.reason)
+
+    def received(self, digest: str, count: int) -> None:
+        """How far a fetch is, in bytes."""
+        self._received[digest] = count
+
+    def settle(self, digest: str, fault: str | None) -> bool:
+        """The fetch is over: ready (its part is whole and checked) or failed. False if it was purged meanwhile."""
+        part, path = self.part(digest), self.path(digest)
+        with self._lock:
+            mtime_ns = None
+            if fault is None:
+                part.replace(path)
+                mtime_ns = path.stat().st_mtime_ns
+            else:
+                part.unlink(missing_ok=True)
+            self._received.pop(digest, None)
+            with self._journal.transaction() as connection:
+                done = connection.execute(
+                    "UPDATE images SET state = ?, reason = ?, mtime_ns = ? WHERE sha256 = ? AND state = 'receiving'",
+                    ("failed" if fault else "ready", fault, mtime_ns, digest),
+                )
+            if done.rowcount == 0:
+                path.unlink(missing_ok=True)
+        return done.rowcount == 1
+
+    def trusted(self, digest: str) -> Stored | None:
+        """The image if it is ready and its file is the one that was checked; else it is not ready any more."""
+        stored = self.find(digest)
+        if stored is None or stored.state is not ImageState.READY:
+            return None
+        if self._is_whole(stored):
+            return stored
+        log.error("image %s: %s", digest, VANISHED)
+        with self._journal.transaction() as connection:
+            connection.execute(
+                "UPDATE images SET state = 'failed', reason = ? WHERE sha256 = ? AND state = 'ready'",
+                (VANISHED, digest),
+            )
+        return None
+
+    def _is_whole(self, stored: Stored) -> bool:
+        try:
+            found = self.path(stored.sha256).stat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (stored.size, stored.mtime_ns)
+
+    def purge(self, digest: str) -> bool:
+        """Drop an image; False where there is none. Raises RefusedError (409) while a write wants it."""
+        with self._lock:
+            with self._journal.transaction() as connection:
+                if _find(connection, digest) is None:
+                    return False
+                if _is_wanted(connection, digest):
+                    raise conflict(ProblemType.IMAGE_IN_USE, f"Discs of {digest} are still to be written here.")
+                connection.execute("DELETE FROM images WHERE sha256 = ?", (digest,))
+            # A fetch under way finds its row gone and removes its part itself.
+            if digest not in self._received:
+                self.part(digest).unlink(missing_ok=True)
+            self._unlink(self.path(digest))
+        return True
+
+    @staticmethod
+    def _unlink(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError as fault:  # Windows, while somebody reads it: removed at the next start
+            log.warning("%s: can't be removed yet: %s", path.name, fault)
+
+    def reconcile(self) -> list[str]:
+        """At the start: drop what nobody announced, refetch what is gone. Gives the digests to be received."""
+        known = {stored.sha256: stored for stored in self.all()}
+        for path in self._folder.iterdir():
+            if path.name.removesuffix(".part") not in known:
+                self._unlink(path)
+        for stored in known.values():
+            if stored.state is ImageState.READY and not self._is_whole(stored):
+                log.warning("image %s: %s: fetching it again", stored.sha256, VANISHED)
+                with self._journal.transaction() as connection:
+                    connection.execute("UPDATE images SET state = 'receiving' WHERE sha256 = ?", (stored.sha256,))
+        return [stored.sha256 for stored in self.all() if stored.state is ImageState.RECEIVING]
+
+    def all(self) -> list[Stored]:
+        return [_stored(row) for row in self._journal.rows("SELECT * FROM images ORDER BY sha256")]
+
+    def facts(self) -> tuple[ImageFact, ...]:
+        return tuple(
+            ImageFact(
+                sha256=stored.sha256,
+                layout=stored.layout,
+                size=stored.size,
+                state=stored.state,
+                used_at=stored.used_at,
+            )
+            for stored in self.all()
+        )
+
+    # -- room ------------------------------------------------------------------------------------------------------
+
+    def disk(self) -> DiskFact:
+        """Bytes that images may take in all, and what is left of them."""
+        held, coming = self._held(self.all())
+        return self._disk(held, coming)
+
+    def _disk(self, held: int, coming: int) -> DiskFact:
+        free = shutil.disk_usage(self._folder).free
+        capacity = int((held - coming + free) * (1 - KEEP_FREE))
+        if self._disk_limit is not None:
+            capacity = min(capacity, self._disk_limit)
+        return DiskFact(capacity=max(0, capacity), free=max(0, capacity - held))
+
+    def _held(self, images: list[Stored]) -> tuple[int, int]:
+        """Bytes that images take or are going to take; of these, the bytes still to come."""
+        live = [stored for stored in images if stored.state is not ImageState.FAILED]
+        coming = sum(
+            max(0, stored.size - self.answer(stored).received)
+            for stored in live
+            if stored.state is ImageState.RECEIVING
+        )
+        return sum(stored.size for stored in live), coming
+
+    def _check_room(self, connection: sqlite3.Connection, digest: str, size: int) -> None:
+        rows = connection.execute("SELECT * FROM images WHERE sha256 != ?", (digest,)).fetchall()
+        disk = self._disk(*self._held([_stored(row) for row in rows]))
+        if size > disk.free:
+            raise RefusedError(
+                HTTPStatus.INSUFFICIENT_STORAGE,
+                ProblemType.SPOOL_AREA_FULL,
+                f"{size} bytes don't fit: {disk.free} of {disk.capacity} bytes are free. Purge images first.",
+            )
+
+
+def images_digest(facts: tuple[ImageFact, ...]) -> str:
+    text = json.dumps([fact.model_dump(mode="json") for fact in facts], sort_keys=True)
+    return sha256(text.encode()).hexdigest()
+
+
+def _find(connection: sqlite3.Connection, digest: str) -> Stored | None:
+    row = connection.execute("SELECT * FROM images WHERE sha256 = ?", (digest,)).fetchone()
+    return _stored(row) if row else None
+
+
+def _is_wanted(connection: sqlite3.Connection, digest: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM discs JOIN writes ON writes.uuid = discs.write_uuid"
+        " WHERE discs.state IN ('planned', 'started') AND (writes.image = ? OR discs.face = ?) LIMIT 1",
+        (digest, digest),
+    ).fetchone()
+    return row is not None
+
+
+def _stored(row: sqlite3.Row) -> Stored:
+    return Stored(
+        sha256=row["sha256"],
+        layout=Layout(row["layout"]),
+        size=row["size"],
+        state=ImageState(row["state"]),
+        reason=row["reason"],
+        used_at=datetime.fromisoformat(row["used_at"]) if row["used_at"] else None,
+        mtime_ns=row["mtime_ns"],
+    )

@@ -1,0 +1,178 @@
+"""The door from above: queue and cancel writes, read what changed, add writers.
+
+Validates what it is given; must never call an agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from devices import addresses, lifecycle, tokens
+from devices.agent import wire
+from devices.log import log
+from devices.models import Disc, Drive, Write, Writer
+from devices.serials import new_serial
+from devices.tasks import nudge
+from devices.text import clean
+
+MAX_COPIES = 1000  # of one write; the wire takes no more discs
+
+
+class NotAccepted(ValueError):
+    """What was asked for can't be done; `field` names the argument, the text says why and what to do."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image as this app knows it."""
+
+    sha256: str
+    size: int  # bytes
+    layout: str  # iso or audio
+
+
+@dataclass(frozen=True, slots=True)
+class NewWriter:
+    """A writer with its report token, which is known at this moment only."""
+
+    writer: Writer
+    report_token: str
+
+
+def queue_write(
+    *,
+    uuid: UUID,
+    writer: Writer,
+    image: ImageRef,
+    format: str,
+    title: str,
+    copies: int,
+    actor: str,
+    now: datetime,
+    drive: str | None = None,
+    verify: bool = True,
+) -> Write:
+    """A write with its discs and their new serials, in one transaction. Raises NotAccepted.
+
+    The same uuid again gives the write that exists, if it is the same write. `title` is for logs and labels.
+    """
+    _check_image(image)
+    _check_fit(writer, format, drive)
+    if not 1 <= copies <= MAX_COPIES:
+        raise NotAccepted("copies", f"{copies} copies are not between 1 and {MAX_COPIES}. Ask for several writes.")
+    body = {
+        "writer_id": writer.pk,
+        "image_sha256": image.sha256,
+        "image_size": image.size,
+        "layout": image.layout,
+        "format": format,
+        "copies": copies,
+        "drive": drive or "",
+        "verify": verify,
+    }
+    try:
+        with transaction.atomic():
+            if (known := Write.objects.filter(uuid=uuid).first()) is None:
+                return _create(uuid, body, clean(title, 200), now=now, actor=actor)
+    except IntegrityError:  # somebody queued the same uuid between the look and the insert
+        known = Write.objects.get(uuid=uuid)
+    if any(getattr(known, field) != value for field, value in body.items()):
+        raise NotAccepted("uuid", f"Write {uuid} exists already and asks for something else. Use a new uuid.")
+    return known
+
+
+def _create(uuid: UUID, body: dict[str, object], title: str, *, now: datetime, actor: str) -> Write:
+    write = Write.objects.create(uuid=uuid, title=title, queued_at=now, changed_at=now, **body)
+    Disc.objects.bulk_create(Disc(write=write, serial=new_serial()) for _ in range(write.copies))
+    log(write.writer_id, "write", now=now, actor=actor, write=write, new=write.state, text=str(write))
+    transaction.on_commit(lambda: nudge(), robust=True)
+    return write
+
+
+def cancel_write(write: Write, actor: str, now: datetime) -> bool:
+    """Gives up the discs that were not started. False: it was asked for before, or the write is final."""
+    asked = lifecycle.request_cancel(write, now=now, actor=actor)
+    if asked:
+        transaction.on_commit(lambda: nudge(), robust=True)
+    return asked
+
+
+def changed_writes(limit: int) -> Sequence[Write]:
+    """Writes that changed since they were marked read, oldest change first; no more than `limit`."""
+    rows = Write.objects.filter(revision__gt=F("revision_read")).select_related("writer")
+    return list(rows.order_by("changed_at", "id")[:limit])
+
+
+def mark_read(write_pk: int, revision: int) -> bool:
+    """Says that the write was read at this revision; what changed later stays unread."""
+    rows = Write.objects.filter(pk=write_pk, revision_read__lt=revision, revision__gte=revision)
+    return bool(rows.update(revision_read=revision))
+
+
+def add_writer(*, name: str, address: str, kind: str = "xorriso", now: datetime) -> NewWriter:
+    """A writer that is offline until its agent reports. Raises NotAccepted for name, address or kind."""
+    name, kind = name.strip(), kind.strip()
+    if not name or name != clean(name, 80):
+        raise NotAccepted("name", "A writer needs a name of 1 to 80 printable characters.")
+    if not kind or kind != clean(kind, 64):
+        raise NotAccepted("kind", "The kind is the name of the agent's driver, for example xorriso.")
+    check_address(address)
+    token = tokens.new_report_token()
+    taken = NotAccepted("name", f"There is a writer named {name!r} already. Choose another name.")
+    if Writer.objects.filter(name=name).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            writer = Writer.objects.create(
+                name=name,
+                address=address,
+                kind=kind,
+                created_at=now,
+                report_token_sha256=tokens.fingerprint(token),
+            )
+            log(writer.pk, "writer", now=now, actor="operator", new=writer.state, text=f"Added at {address}.")
+    except IntegrityError:
+        raise taken from None
+    return NewWriter(writer, token)
+
+
+def check_address(address: str) -> addresses.Target:
+    """The address resolved and checked. Raises NotAccepted for the field address."""
+    try:
+        return addresses.pin(address, settings.SPINDLE_AGENT_NETWORKS)
+    except addresses.AddressRefused as refused:
+        raise NotAccepted("address", str(refused)) from refused
+
+
+def _check_image(image: ImageRef) -> None:
+    if not wire.IS_SHA256.fullmatch(image.sha256):
+        raise NotAccepted("image", f"{image.sha256!r} is not a sha256 in lower-case hex.")
+    if image.layout not in {wire.Layout.ISO, wire.Layout.AUDIO}:
+        raise NotAccepted("image", f"An image's layout is iso or audio, not {image.layout!r}.")
+    if not 1 <= image.size < 2**63:
+        raise NotAccepted("image", f"An image of {image.size} bytes can't be written.")
+
+
+def _check_fit(writer: Writer, format_: str, drive: str | None) -> None:
+    if format_ not in wire.FORMATS:
+        raise NotAccepted("format", f"{format_!r} is no format. There are: {', '.join(wire.FORMATS)}.")
+    if not writer.enabled:
+        raise NotAccepted("writer", f"{writer} is switched off. Enable it or choose another.")
+    copiers = {each.ident: each for each in writer.drives.filter(role=wire.Role.COPIER)}
+    if drive is not None and drive not in copiers:
+        raise NotAccepted("drive", f"{writer} has no copier drive {drive!r}.")
+    chosen: list[Drive] = [copiers[drive]] if drive is not None else list(copiers.values())
+    if not any(format_ in each.formats for each in chosen):
+        raise NotAccepted("format", f"No drive of {writer} that may be used takes {format_}. Choose another writer.")

@@ -1,0 +1,97 @@
+"""A visit to one agent: who may make it, at which address and with which token, and how it went.
+
+One process visits a writer at a time, so that a slow agent holds one worker and delays nobody else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q
+
+from devices import addresses, lifecycle, tokens
+from devices.client import AgentClient, AgentUnauthorized, AgentUnreachable
+from devices.models import Write, Writer
+from devices.reasons import with_reason, without
+from devices.reports import SILENT
+from devices.states import OF_CALLS, WRITE_AT_AGENT, Keyword, WriteState
+
+LEASE: Final = timedelta(seconds=60)  # longer than a visit may take; a killed worker's runs out by itself
+_BACK_OFF: Final = (5, 10, 20, 40, 60)  # seconds between failed visits; the last one repeats
+
+
+def due(now: datetime) -> list[int]:
+    """Writers with something to do for them, that nobody visits and whose back-off is over."""
+    ready = Q(retry_at=None) | Q(retry_at__lte=now)
+    writes = Write.objects.filter(writer=OuterRef("pk"))
+    held = Q(draining=True) | Q(maintenance=True)
+    work = (
+        Q(Exists(writes.filter(ready, state=WriteState.QUEUED))) & ~held
+        | Q(Exists(writes.filter(ready, state=WriteState.SENT)))
+        | Q(Exists(writes.filter(state__in=WRITE_AT_AGENT, cancel_requested=True, cancel_sent_at=None)))
+        | Q(Exists(writes.filter(state__in=WRITE_AT_AGENT, missing_since__isnull=False)))
+    )
+    silent = Q(last_seen=None) | Q(last_seen__lt=now - SILENT)
+    free = Q(attended_until=None) | Q(attended_until__lte=now)
+    rows = Writer.objects.filter(ready, free, silent | Q(failures__gt=0) | work, enabled=True)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def claim(writer_pk: int, now: datetime) -> Writer | None:
+    """The writer, ours for `LEASE`; None: somebody visits it now, or it is to be left alone for a while."""
+    ready = Q(retry_at=None) | Q(retry_at__lte=now)
+    free = Q(attended_until=None) | Q(attended_until__lte=now)
+    rows = Writer.objects.filter(ready, free, pk=writer_pk, enabled=True)
+    if not rows.update(attended_until=now + LEASE):
+        return None
+    return Writer.objects.get(pk=writer_pk)
+
+
+def release(writer: Writer, now: datetime) -> None:
+    Writer.objects.filter(pk=writer.pk, attended_until=now + LEASE).update(attended_until=None)
+
+
+def dial(writer: Writer) -> AgentClient:
+    """A client for the writer's checked address. Raises addresses.AddressRefused."""
+    target = addresses.pin(writer.address, settings.SPINDLE_AGENT_NETWORKS)
+    generations = dict.fromkeys([writer.generation, writer.generation_confirmed])
+    key = settings.SPINDLE_WRITER_KEY
+    command_tokens = [tokens.command_token(key, writer.uuid, generation) for generation in generations]
+    return AgentClient(target, command_tokens, writer.journal_id)
+
+
+def note_reached(writer: Writer, client: AgentClient, now: datetime) -> None:
+    """The agent answered: what earlier calls found wrong is over."""
+    newest = tokens.command_token(settings.SPINDLE_WRITER_KEY, writer.uuid, writer.generation)
+    if client.token_used == newest and writer.generation_confirmed != writer.generation:
+        Writer.objects.filter(pk=writer.pk, generation=writer.generation).update(generation_confirmed=writer.generation)
+    if writer.failures:
+        Writer.objects.filter(pk=writer.pk).update(failures=0, retry_at=None)
+    writer.refresh_from_db()
+    lifecycle.end_reasons(writer, OF_CALLS, now=now, actor="tick")
+
+
+def note_failed(writer: Writer, error: Exception, now: datetime) -> None:
+    """The call failed: a reason on the writer (its event once), and a pause before the next one."""
+    writer.refresh_from_db()
+    pause = _BACK_OFF[min(writer.failures, len(_BACK_OFF) - 1)]
+    Writer.objects.filter(pk=writer.pk).update(failures=F("failures") + 1, retry_at=now + timedelta(seconds=pause))
+    keyword, text = _reason(writer, error)
+    others = [each.value for each in OF_CALLS if each != keyword]
+    reasons = with_reason(without(writer.reasons, others), keyword.value, text, now)
+    lifecycle.settle_writer(writer, state=writer.state, reasons=reasons, now=now, actor="tick")
+
+
+def _reason(writer: Writer, error: Exception) -> tuple[Keyword, str]:
+    if isinstance(error, AgentUnauthorized):
+        return Keyword.TOKEN_REFUSED, (
+            f"The agent at {writer.address} does not take our token. Put the sha256 that belongs to this writer "
+            "into accept.tokens_sha256 of its agent.toml, and see that SPINDLE_WRITER_KEY was not changed."
+        )
+    if isinstance(error, AgentUnreachable):
+        return Keyword.CONNECTING, f"No agent at {writer.address}: {error} Start it, or correct the address."
+    if isinstance(error, addresses.AddressRefused):
+        return Keyword.CONNECTING, str(error)
+    return Keyword.WRITER_FAILURE, f"What answers at {writer.address} is not its agent: {error}"

@@ -1,0 +1,200 @@
+"""The plant's rows in the admin. States are read-only here: actions call the same lifecycle as the tick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from fulfillment import lifecycle, operators
+from fulfillment.models import (
+    Calendar,
+    Carrier,
+    ClosingDay,
+    Job,
+    JobEvent,
+    Paper,
+    PlanRun,
+    Service,
+    Shipment,
+    ShipmentEvent,
+)
+
+
+def actor(request: HttpRequest) -> str:
+    """Who did it, as events keep it."""
+    return f"user:{request.user.pk} {request.user.get_username()}"[:80]
+
+
+class ReadOnly(admin.ModelAdmin[Any]):
+    """Rows that only the program writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LogInline(admin.TabularInline[Any, Any]):
+    fields = ("at", "actor", "old", "new", "text")
+    readonly_fields = ("at", "actor", "old", "new", "text")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class JobEventInline(LogInline):
+    model = JobEvent
+
+
+class ShipmentEventInline(LogInline):
+    model = ShipmentEvent
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly):
+    list_display = ["reference", "title", "format", "copies", "state", "reason", "due", "received_at"]
+    list_filter = ["state", "format", "priority"]
+    search_fields = ["reference", "title", "part_number", "shares__write__discs__serial"]
+    list_select_related = ["shipment"]
+    date_hierarchy = "received_at"
+    inlines = [JobEventInline]
+    actions = ["hold", "release"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("fulfillment.change_job")
+
+    @admin.action(description="Hold", permissions=["operate"])
+    def hold(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        report(self, request, "held", [operators.hold(job, actor(request), timezone.now()) for job in jobs])
+
+    @admin.action(description="Release", permissions=["operate"])
+    def release(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        report(self, request, "released", [operators.release(job, actor(request), timezone.now()) for job in jobs])
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(admin.ModelAdmin[Shipment]):
+    list_display = ["reference", "name", "city", "country", "service", "state", "promised_on", "estimated_on"]
+    list_filter = ["state", "service"]
+    search_fields = ["reference", "name", "city", "tracking"]
+    list_select_related = ["service"]
+    date_hierarchy = "received_at"
+    inlines = [ShipmentEventInline]
+    actions = ["pack", "ship", "print_again"]
+    readonly_fields = ("reference", "state", "address", "service", "promised_on", "estimated_on", "papers_", "discs")
+    fields = (*readonly_fields, "tracking")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Shipment | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
+        return super().get_queryset(request).prefetch_related("papers")
+
+    @admin.action(description="Mark packed", permissions=["change"])
+    def pack(self, request: HttpRequest, shipments: QuerySet[Shipment]) -> None:
+        report(self, request, "packed", [operators.pack(each, actor(request), timezone.now()) for each in shipments])
+
+    @admin.action(description="Mark shipped", permissions=["change"])
+    def ship(self, request: HttpRequest, shipments: QuerySet[Shipment]) -> None:
+        report(self, request, "shipped", [operators.ship(each, actor(request), timezone.now()) for each in shipments])
+
+    @admin.action(description="Print the papers again", permissions=["change"])
+    def print_again(self, request: HttpRequest, shipments: QuerySet[Shipment]) -> None:
+        done = [lifecycle.print_again(paper, now=timezone.now()) for each in shipments for paper in each.papers.all()]
+        report(self, request, "sent to the printer again", done)
+
+    @admin.display(description="papers")
+    def papers_(self, shipment: Shipment) -> SafeString | str:
+        links = [
+            (reverse("admin:fulfillment_paper_file", args=[paper.pk]), paper.get_kind_display())
+            for paper in shipment.papers.all()
+            if paper.state == Paper.State.PRINTED
+        ]
+        return format_html_join(", ", '<a href="{}">{}</a>', links) or "–"
+
+    @admin.display(description="address")
+    def address(self, shipment: Shipment) -> SafeString:
+        parts = [shipment.name, shipment.organisation, shipment.line1, shipment.line2]
+        parts += [f"{shipment.postal_code} {shipment.city}", shipment.region, str(shipment.country.name)]
+        return format_html_join(format_html("<br>"), "{}", [(part,) for part in parts if part.strip()])
+
+    @admin.display(description="discs")
+    def discs(self, shipment: Shipment) -> SafeString:
+        rows = shipment.jobs.values_list("title", "allocations__disc__serial", "allocations__disc__drive")
+        return format_html_join(format_html("<br>"), "{}: {} (drive {})", [row for row in rows if row[1]])
+
+
+@admin.register(Paper)
+class PaperAdmin(ReadOnly):
+    list_display = ["shipment", "kind", "state", "pages", "attempts", "reason", "printed_at"]
+    list_filter = ["state", "kind"]
+    search_fields = ["shipment__reference"]
+    list_select_related = ["shipment"]
+
+    def get_urls(self) -> list[URLPattern]:
+        file = path("<int:pk>/file/", self.admin_site.admin_view(self.file), name="fulfillment_paper_file")
+        return [file, *super().get_urls()]
+
+    def file(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """The printed PDF, for those who may see papers."""
+        paper = get_object_or_404(Paper, pk=pk, state=Paper.State.PRINTED)
+        if not self.has_view_permission(request, paper):
+            raise PermissionDenied
+        return FileResponse(Path(paper.path).open("rb"), content_type="application/pdf")
+
+
+@admin.register(PlanRun)
+class PlanRunAdmin(ReadOnly):
+    list_display = ["at", "policy", "milliseconds"]
+    show_full_result_count = False
+
+
+class ClosingDayInline(admin.TabularInline[ClosingDay, Calendar]):
+    model = ClosingDay
+    extra = 1
+
+
+@admin.register(Calendar)
+class CalendarAdmin(admin.ModelAdmin[Calendar]):
+    list_display = ["name", "working_days", "opens", "closes", "packing_minutes"]
+    inlines = [ClosingDayInline]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Calendar | None = None) -> bool:
+        return False  # without a calendar there is no date to promise
+
+
+admin.site.register(Carrier)
+
+
+@admin.register(Service)
+class ServiceAdmin(admin.ModelAdmin[Service]):
+    list_display = ["name", "carrier", "cut_off", "transit_days", "transit_days_abroad", "price_minor", "active"]
+    list_select_related = ["carrier"]
+    prepopulated_fields = {"key": ["name"]}
+
+
+def report(model_admin: admin.ModelAdmin[Any], request: HttpRequest, verb: str, done: list[bool]) -> None:
+    """Tells how many were done and how many were left because they were not in the right state."""
+    left = len(done) - sum(done)
+    text = f"{sum(done)} {verb}." + (f" {left} left as they are: their state doesn't allow it." if left else "")
+    model_admin.message_user(request, text, messages.WARNING if left else messages.SUCCESS)

@@ -1,0 +1,110 @@
+"""Which disc is whose: good discs go to jobs in policy order, and every disc under way is counted for somebody."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+
+from devices.models import Disc, Write
+from devices.states import DiscState
+from fulfillment.models import Allocation, Job, WriteShare
+
+UNDER_WAY = (DiscState.PLANNED, DiscState.STARTED)
+SPOILT = (DiscState.BAD, DiscState.UNKNOWN)
+
+
+def allocate_write(write: Write, now: dt.datetime) -> None:
+    """Gives the write's good discs to the jobs they were written for; what is left over is stock."""
+    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id"))
+    for share in write.shares.select_related("job").order_by("job__rank"):
+        had = Allocation.objects.filter(job=share.job, disc__write=write).count()
+        given = _give(share.job, spare[: max(0, share.copies - had)], now)
+        spare = spare[given:]
+
+
+def stock() -> QuerySet[Disc]:
+    """Good discs that were written for jobs and belong to none. A console copy has no share, and is nobody's stock."""
+    shared = WriteShare.objects.filter(write=OuterRef("write"))
+    return Disc.objects.filter(Exists(shared), state=DiscState.GOOD, allocation=None)
+
+
+def allocate_stock(job: Job, now: dt.datetime) -> None:
+    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf."""
+    wanted = needs([job])[job.pk]
+    if wanted:
+        fitting = stock().filter(write__image_sha256=job.image.sha256, write__format=job.format)
+        _give(job, list(fitting.order_by("final_at", "id")[:wanted]), now)
+
+
+def _give(job: Job, discs: list[Disc], now: dt.datetime) -> int:
+    """Allocates up to as many discs as the job lacks; 0 if another tick was first with the job or with a disc."""
+    try:
+        return _give_whole(job, discs, now)
+    except IntegrityError:  # one of these discs has just been given to another job; the next tick sees which
+        return 0
+
+
+def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
+    with transaction.atomic():
+        job = Job.objects.get(pk=job.pk)
+        if job.state not in Job.OPEN:
+            return 0
+        given = discs[: job.copies - _allocated([job.pk])[job.pk]]
+        if not given:
+            return 0
+        held = Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1)
+        if not held:
+            return 0
+        Allocation.objects.bulk_create(Allocation(disc=disc, job=job, at=now) for disc in given)
+    return len(given)
+
+
+def needs(jobs: Iterable[Job]) -> dict[UUID, int]:
+    """How many discs of each job are neither made nor under way."""
+    copies = {job.pk: job.copies for job in jobs}
+    made, going = _allocated(copies), under_way(copies)
+    return {pk: max(0, wanted - made[pk] - going[pk]) for pk, wanted in copies.items()}
+
+
+def spoilt(jobs: Iterable[UUID]) -> dict[UUID, Counter[str]]:
+    """For each job, how many discs of its writes went bad or unknown, by writer."""
+    counts: dict[UUID, Counter[str]] = defaultdict(Counter)
+    rows = (
+        WriteShare.objects.filter(job__in=list(jobs))
+        .values_list("job", "write__writer")
+        .annotate(discs=Count("write__discs", filter=Q(write__discs__state__in=SPOILT)))
+    )
+    for job, writer, discs in rows:
+        if discs:
+            counts[job][str(writer)] += discs
+    return counts
+
+
+def _allocated(jobs: Iterable[UUID]) -> Counter[UUID]:
+    rows = Allocation.objects.filter(job__in=list(jobs)).values_list("job").annotate(discs=Count("pk"))
+    return Counter(dict(rows))
+
+
+def under_way(jobs: Iterable[UUID]) -> Counter[UUID]:
+    """How many discs are being made for each job: a write's unfinished discs, to its shares in policy order."""
+    wanted = set(jobs)
+    going: Counter[UUID] = Counter()
+    open_writes = Write.objects.filter(shares__job__in=list(wanted), discs__state__in=UNDER_WAY).distinct()
+    for write in open_writes.annotate(unfinished=_unfinished()).prefetch_related("shares__job"):
+        had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
+        left = write.unfinished
+        for share in sorted(write.shares.all(), key=lambda share: share.job.rank):
+            discs = min(left, max(0, share.copies - had[share.job_id]))
+            left -= discs
+            if share.job_id in wanted:
+                going[share.job_id] += discs
+    return going
+
+
+def _unfinished() -> Count:
+    return Count("discs", filter=Q(discs__state__in=UNDER_WAY), distinct=True)

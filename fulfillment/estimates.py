@@ -1,0 +1,60 @@
+"""Keeps each open shipment's estimated arrival in step with the newest projection. The promise itself never moves."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.db.models import F
+
+from fulfillment import dates
+from fulfillment.models import Job, Shipment, ShipmentEvent
+from fulfillment.planning.model import Projection
+from fulfillment.promise import promise
+
+ACTOR = "tick"
+
+
+def refresh(projection: Projection, now: dt.datetime) -> None:
+    calendar = dates.shop_calendar()
+    for shipment, ready in _ready_times(projection, now):
+        transit = dates.transit(shipment.service, str(shipment.country))
+        arrival = promise(ready, calendar, transit) if transit else None
+        if arrival and arrival.arrives_on != shipment.estimated_on:
+            _move(shipment, arrival.arrives_on, now)
+
+
+def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipment, dt.datetime]]:
+    """Open shipments with the time their last job is, or will be, made; one with an unprojected job is left out."""
+    preparing = Shipment.objects.filter(state=Shipment.State.PREPARING).select_related("service")
+    made = [(shipment, shipment.ready_at or now) for shipment in _of_state(Shipment.State.READY)]
+    projected = []
+    for shipment in preparing.prefetch_related("jobs"):
+        finishes = [_finish(job, projection, now) for job in shipment.jobs.all() if job.state != Job.State.CANCELLED]
+        known = [finish for finish in finishes if finish is not None]
+        if known and len(known) == len(finishes):
+            projected.append((shipment, dt.datetime.fromtimestamp(max(known), dt.UTC)))
+    return made + projected
+
+
+def _of_state(state: Shipment.State) -> list[Shipment]:
+    return list(Shipment.objects.filter(state=state).select_related("service"))
+
+
+def _finish(job: Job, projection: Projection, now: dt.datetime) -> float | None:
+    if job.state == Job.State.MADE:
+        return (job.made_at or now).timestamp()
+    return projection.finishes.get(str(job.pk))
+
+
+def _move(shipment: Shipment, arrives_on: dt.date, now: dt.datetime) -> None:
+    old = shipment.estimated_on
+    with transaction.atomic():
+        moved = Shipment.objects.filter(pk=shipment.pk, state=shipment.state, estimated_on=old).update(
+            estimated_on=arrives_on, revision=F("revision") + 1
+        )
+        if moved:
+            text = f"estimated arrival {arrives_on:%Y-%m-%d}" + (f", was {old:%Y-%m-%d}" if old else "")
+            ShipmentEvent.objects.create(
+                shipment=shipment, at=now, actor=ACTOR, old=shipment.state, new=shipment.state, text=text
+            )

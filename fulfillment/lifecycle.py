@@ -1,0 +1,98 @@
+"""The only module that writes the state of a job, a shipment or a paper.
+
+Each change is a compare-and-set with its event in the same transaction; False means somebody was first: stop quietly.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F
+
+from fulfillment.models import Job, JobEvent, Paper, Shipment, ShipmentEvent
+
+J = Job.State
+JOB_TRANSITIONS: Final = {
+    J.WAITING: {J.WAITING, J.HELD, J.WRITING, J.MADE, J.CANCELLED},  # waiting → waiting: for another reason
+    J.HELD: {J.HELD, J.WAITING, J.WRITING, J.MADE, J.CANCELLED},
+    J.WRITING: {J.WAITING, J.HELD, J.WRITING, J.MADE, J.CANCELLED},  # writing → writing: more discs for it
+    J.MADE: set[Job.State](),
+    J.CANCELLED: set[Job.State](),
+}
+
+S = Shipment.State
+SHIPMENT_TRANSITIONS: Final = {
+    S.PREPARING: {S.READY, S.CANCELLED},
+    S.READY: {S.PACKED, S.CANCELLED},
+    S.PACKED: {S.SHIPPED},
+    S.SHIPPED: set[Shipment.State](),
+    S.CANCELLED: set[Shipment.State](),
+}
+SHIPMENT_STAMPS: Final = {S.READY: "ready_at", S.PACKED: "packed_at", S.SHIPPED: "shipped_at"}
+
+
+class ImpossibleMove(Exception):
+    """A change of state that the transition table does not know: a fault in the program, never in its input."""
+
+
+def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: str = "", text: str = "") -> bool:
+    """Moves a job from the state and revision it was read with. `reason` says why it waits or is held."""
+    old = Job.State(job.state)
+    if new not in JOB_TRANSITIONS[old]:
+        raise ImpossibleMove(f"job {job.pk}: {old} → {new}")
+    with transaction.atomic():
+        moved = Job.objects.filter(pk=job.pk, state=old, revision=job.revision).update(
+            state=new, reason=reason, revision=F("revision") + 1, made_at=now if new == J.MADE else None
+        )
+        if not moved:
+            return False
+        JobEvent.objects.create(job=job, at=now, actor=actor, old=old, new=new, text=text or reason)
+    job.state, job.reason, job.revision = new, reason, job.revision + 1
+    return True
+
+
+def move_shipment(shipment: Shipment, new: Shipment.State, *, actor: str, now: dt.datetime, text: str = "") -> bool:
+    old = Shipment.State(shipment.state)
+    if new not in SHIPMENT_TRANSITIONS[old]:
+        raise ImpossibleMove(f"shipment {shipment.reference}: {old} → {new}")
+    stamp = {SHIPMENT_STAMPS[new]: now} if new in SHIPMENT_STAMPS else {}
+    with transaction.atomic():
+        moved = Shipment.objects.filter(pk=shipment.pk, state=old).update(
+            state=new, revision=F("revision") + 1, **stamp
+        )
+        if not moved:
+            return False
+        ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, old=old, new=new, text=text)
+    shipment.state = new
+    return True
+
+
+def paper_printed(paper: Paper, *, path: str, sha256: str, pages: int, now: dt.datetime) -> bool:
+    return bool(
+        Paper.objects.filter(pk=paper.pk, state=Paper.State.WAITING).update(
+            state=Paper.State.PRINTED, path=path, sha256=sha256, pages=pages, printed_at=now, reason=""
+        )
+    )
+
+
+def paper_failed(paper: Paper, *, reason: str, now: dt.datetime, retry_in: dt.timedelta | None) -> bool:
+    """Notes a failed try; without `retry_in` it was the last one, and somebody has to look."""
+    return bool(
+        Paper.objects.filter(pk=paper.pk, state=Paper.State.WAITING, attempts=paper.attempts).update(
+            state=Paper.State.WAITING if retry_in else Paper.State.FAILED,
+            attempts=F("attempts") + 1,
+            next_try_at=now + (retry_in or dt.timedelta()),
+            reason=reason[:300],
+        )
+    )
+
+
+def print_again(paper: Paper, *, now: dt.datetime) -> bool:
+    """Sends a printed or failed paper to the printer once more."""
+    return bool(
+        Paper.objects.filter(pk=paper.pk)
+        .exclude(state=Paper.State.WAITING)
+        .update(state=Paper.State.WAITING, attempts=0, next_try_at=now, reason="asked for again")
+    )

@@ -1,0 +1,109 @@
+"""Work to be done: one job is one image, n copies, one format, for one shipment.
+
+States are written by `fulfillment/lifecycle.py` alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from archive.formats import CHOICES
+from archive.models import Image
+from devices.models import Disc, Write
+from fulfillment.models.shipments import Shipment
+
+
+class Job(models.Model):
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        HELD = "held"
+        WRITING = "writing"
+        MADE = "made"
+        CANCELLED = "cancelled"
+
+    OPEN = (State.WAITING, State.HELD, State.WRITING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(max_length=40, unique=True, help_text="Whose line this is, in the orderer's words.")
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="jobs")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=200)
+    part_number = models.CharField(max_length=40, blank=True)
+    format = models.CharField(max_length=16, choices=CHOICES)
+    copies = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    priority = models.PositiveSmallIntegerField(default=0, help_text="0 normal, 1 high.")
+    due = models.DateTimeField(null=True, help_text="The latest instant to be made for the promised arrival to hold.")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING, editable=False)
+    reason = models.CharField(max_length=200, blank=True, editable=False)
+    rank = models.CharField(max_length=128, editable=False)
+    received_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True, editable=False)
+    forgiven = models.PositiveIntegerField(default=0, editable=False, help_text="Bad discs an operator has looked at.")
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    revision_read = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "held", "writing", "made", "cancelled"]), name="job_state_known"
+            ),
+            models.CheckConstraint(condition=Q(copies__gt=0), name="job_copies_positive"),
+            models.CheckConstraint(condition=~Q(state="held") | ~Q(reason=""), name="job_held_has_reason"),
+        ]
+        indexes = [
+            models.Index(fields=["rank"], condition=Q(state__in=["waiting", "held", "writing"]), name="job_open_rank"),
+            models.Index(fields=["id"], condition=Q(revision__gt=F("revision_read")), name="job_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} · {self.copies} × {self.title}"
+
+
+class JobEvent(models.Model):
+    """The log of a job; appended in the same transaction as the change it tells of."""
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    old = models.CharField(max_length=12, blank=True)
+    new = models.CharField(max_length=12)
+    text = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.old or '·'} → {self.new}"
+
+
+class WriteShare(models.Model):
+    """For whom a write's discs are. A console copy is a write without a share."""
+
+    write = models.ForeignKey(Write, on_delete=models.PROTECT, related_name="shares")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="shares")
+    copies = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["write", "job"], name="write_share_once"),
+            models.CheckConstraint(condition=Q(copies__gt=0), name="write_share_copies_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copies} for {self.job_id}"
+
+
+class Allocation(models.Model):
+    """This good disc is for that job. A good disc of a shared write without one is stock of its image."""
+
+    disc = models.OneToOneField(Disc, on_delete=models.PROTECT, related_name="allocation")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.disc_id} for {self.job_id}"

@@ -1,0 +1,129 @@
+"""A parcel on its way from job to door: its address, its dates and its papers.
+
+States are written by `fulfillment/lifecycle.py` alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django_countries.fields import CountryField
+
+from fulfillment.models.calendars import Service
+
+
+class PostalAddress(models.Model):
+    """An address as its owner writes it; nothing but name, first line, town and country is demanded."""
+
+    name = models.CharField(max_length=80)
+    organisation = models.CharField(max_length=80, blank=True)
+    line1 = models.CharField("address line 1", max_length=100)
+    line2 = models.CharField("address line 2", max_length=100, blank=True)
+    city = models.CharField("town or city", max_length=80)
+    region = models.CharField("region", max_length=80, blank=True)
+    postal_code = models.CharField("postal code", max_length=16, blank=True)
+    country = CountryField()
+
+    class Meta:
+        abstract = True
+
+
+ADDRESS_FIELDS = tuple(field.name for field in PostalAddress._meta.local_fields)
+
+
+class Shipment(PostalAddress):
+    class State(models.TextChoices):
+        PREPARING = "preparing"
+        READY = "ready"
+        PACKED = "packed"
+        SHIPPED = "shipped"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(max_length=20, unique=True, help_text="The order's number.")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PREPARING, editable=False)
+    received_at = models.DateTimeField()
+    promised_on = models.DateField(null=True, help_text="The arrival date promised at payment; never changes.")
+    plan_run = models.ForeignKey(
+        "fulfillment.PlanRun",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The roll-forward behind the promise.",
+    )
+    estimated_on = models.DateField(null=True, editable=False)
+    ready_at = models.DateTimeField(null=True, editable=False)
+    packed_at = models.DateTimeField(null=True, editable=False)
+    shipped_at = models.DateTimeField(null=True, editable=False)
+    tracking = models.CharField("tracking number", max_length=60, blank=True)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    revision_read = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["received_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["preparing", "ready", "packed", "shipped", "cancelled"]),
+                name="shipment_state_known",
+            ),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(revision__gt=F("revision_read")), name="shipment_unread")]
+
+    def __str__(self) -> str:
+        return f"{self.reference} to {self.city}"
+
+
+class ShipmentEvent(models.Model):
+    """The log of a shipment; appended in the same transaction as the change it tells of."""
+
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    old = models.CharField(max_length=12, blank=True)
+    new = models.CharField(max_length=12)
+    text = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.old or '·'} → {self.new}"
+
+
+class Paper(models.Model):
+    """A label, slip or face to print: its row stands before its file does."""
+
+    class Kind(models.TextChoices):
+        ADDRESS_LABEL = "address-label"
+        PACKING_SLIP = "packing-slip"
+        DISC_FACE = "disc-face"
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        PRINTED = "printed"
+        FAILED = "failed"
+
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="papers")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING, editable=False)
+    path = models.CharField(max_length=300, blank=True, editable=False)
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    pages = models.PositiveIntegerField(default=0, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    next_try_at = models.DateTimeField(editable=False)
+    reason = models.CharField(max_length=300, blank=True, editable=False)
+    printed_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["shipment", "kind"], name="paper_once"),
+            models.CheckConstraint(condition=Q(state__in=["waiting", "printed", "failed"]), name="paper_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.shipment.reference}"

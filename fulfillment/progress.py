@@ -1,0 +1,74 @@
+"""Reads what the writers did and moves jobs and shipments on. Every step may run twice, or twice at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from devices.intake import changed_writes, mark_read
+from fulfillment import allocation, lifecycle
+from fulfillment.models import Job, Paper, Shipment
+
+BATCH: Final = 200
+SPOILT_BOUND: Final = 3  # discs a job may lose, on top of one in ten of its copies, before somebody has to look
+TOO_MANY_SPOILT: Final = "too-many-bad-discs"
+ACTOR: Final = "tick"
+
+
+def read_writes(now: dt.datetime) -> int:
+    """Takes up every write that changed: allocates its good discs, and moves the jobs it was for."""
+    writes = changed_writes(BATCH)
+    for write in writes:
+        allocation.allocate_write(write, now)
+        for job in Job.objects.filter(shares__write=write).distinct():
+            settle(job, now)
+        mark_read(write.pk, write.revision)
+    return len(writes)
+
+
+def use_stock(now: dt.datetime) -> None:
+    """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
+    for sha256, format_ in allocation.stock().values_list("write__image_sha256", "write__format").distinct():
+        for job in Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank"):
+            allocation.allocate_stock(job, now)
+            settle(Job.objects.get(pk=job.pk), now)
+
+
+def settle(job: Job, now: dt.datetime) -> None:
+    """Moves a job to what its discs say."""
+    if job.state not in Job.OPEN:
+        return
+    made = job.allocations.count()
+    if made >= job.copies:
+        if lifecycle.move_job(job, Job.State.MADE, actor=ACTOR, now=now, text=f"{made} good discs"):
+            finish_shipment(job.shipment, now)
+        return
+    if allocation.under_way([job.pk])[job.pk]:
+        return
+    lost = sum(allocation.spoilt([job.pk])[job.pk].values())
+    if lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
+        if job.reason != TOO_MANY_SPOILT:
+            lifecycle.move_job(
+                job, Job.State.HELD, actor=ACTOR, now=now, reason=TOO_MANY_SPOILT, text=f"{lost} bad discs"
+            )
+    elif job.state == Job.State.WRITING:
+        lifecycle.move_job(job, Job.State.WAITING, actor=ACTOR, now=now, text=f"{made} of {job.copies} made")
+
+
+def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
+    """A shipment is ready when every job of it is made; its papers are asked for in the same breath."""
+    jobs = shipment.jobs.exclude(state=Job.State.CANCELLED)
+    if shipment.state != Shipment.State.PREPARING or jobs.exclude(state=Job.State.MADE).exists():
+        return
+    # Rows first: the papers are printed by a task, and a tick finds them if that task is lost.
+    Paper.objects.bulk_create(
+        [Paper(shipment=shipment, kind=kind, next_try_at=now) for kind in Paper.Kind], ignore_conflicts=True
+    )
+    lifecycle.move_shipment(shipment, Shipment.State.READY, actor=ACTOR, now=now, text="all discs made")
+
+
+def finish_leftovers(now: dt.datetime) -> None:
+    """Shipments whose last job was made by a tick that died before it could say so."""
+    waiting = Shipment.objects.filter(state=Shipment.State.PREPARING, jobs__state=Job.State.MADE)
+    for shipment in waiting.exclude(jobs__state__in=Job.OPEN).distinct()[:BATCH]:
+        finish_shipment(shipment, now)

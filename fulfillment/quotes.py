@@ -1,0 +1,82 @@
+"""The date a customer sees before paying. A quote never plans: it reads the newest PlanRun and adds its own work."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archive.models import Image
+from fulfillment import dates, plan_runs
+from fulfillment.models import Service
+from fulfillment.planning import projection
+from fulfillment.planning.model import JobView
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Discs somebody thinks of ordering."""
+
+    image: Image
+    format: str
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A way to ship them: its price in minor units, and the date of arrival, or None while none can be promised."""
+
+    service: Service
+    price_minor: int
+    ready_at: dt.datetime | None
+    handed_over_on: dt.date | None
+    arrives_on: dt.date | None
+    plan_run: int | None
+
+
+def options(wanted: Sequence[Wanted], country: str, now: dt.datetime) -> list[Option]:
+    """Every service that goes to the country, cheapest first."""
+    ready, plan_run = _ready(wanted, now)
+    return [_option(service, country, ready, plan_run) for service in dates.services_to(country)]
+
+
+def option(wanted: Sequence[Wanted], service: Service, country: str, now: dt.datetime) -> Option:
+    """One service. Its dates are None if it doesn't go there."""
+    return _option(service, country, *_ready(wanted, now))
+
+
+def _option(service: Service, country: str, ready: dt.datetime | None, plan_run: int | None) -> Option:
+    promised = dates.promise_for(ready, service, country) if ready else None
+    return Option(
+        service=service,
+        price_minor=dates.price(service, country),
+        ready_at=ready,
+        handed_over_on=promised.handed_over_on if promised else None,
+        arrives_on=promised.arrives_on if promised else None,
+        plan_run=plan_run if promised else None,
+    )
+
+
+def _ready(wanted: Sequence[Wanted], now: dt.datetime) -> tuple[dt.datetime | None, int | None]:
+    """When all of it would be made, and the run that says so."""
+    found = plan_runs.newest(now)
+    if found is None or not wanted:
+        return None, None
+    run, standing = found
+    views = [_view(number, want, now) for number, want in enumerate(wanted)]
+    ready = projection.quote(standing, views, now.timestamp())
+    return (dt.datetime.fromtimestamp(ready, dt.UTC), run.pk) if ready is not None else (None, None)
+
+
+def _view(number: int, wanted: Wanted, now: dt.datetime) -> JobView:
+    image = wanted.image
+    return JobView(
+        id=str(number),
+        image=image.sha256 or f"recipe:{image.recipe}",
+        bytes=image.size or 0,
+        format=wanted.format,
+        copies=wanted.copies,
+        received_at=now.timestamp(),
+        sequence=number,
+        image_ready_at=0.0 if image.sha256 else None,
+    )

@@ -1,0 +1,20 @@
+"""Why work waits, in words: what it is, and what comes next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fulfillment.planning.model import Wait
+
+TEXTS: Final[dict[str, str]] = {
+    Wait.DRIVE: "Waiting for a free drive. It starts by itself.",
+    Wait.IMAGE: "The disc image is being mastered. Writing starts when it is done.",
+    Wait.BLANKS: "Waiting for blank discs. The work goes on when they are loaded.",
+    Wait.WRITER: "Waiting for a writer of this format. The work goes on when one is back.",
+    "too-many-bad-discs": "Several discs failed their check. Somebody looks at it before more are written.",
+}
+
+
+def text(keyword: str) -> str:
+    """The sentence for a reason's keyword; an operator's own words are their own sentence."""
+    return TEXTS.get(keyword, keyword)

@@ -1,0 +1,34 @@
+"""Thin ticks: each does a bounded piece of work that is found in the database, and may be lost or doubled."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from devices.tasks import nudge as nudge_devices
+from fulfillment import papers
+from fulfillment import tick as turn
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="fulfillment.tick", queue="ticks")
+def tick() -> None:
+    if turn.run(timezone.now()):
+        nudge_devices()
+
+
+@shared_task(name="fulfillment.print_papers", queue="documents")
+def print_papers() -> None:
+    papers.print_waiting(timezone.now())
+
+
+def nudge() -> None:
+    """Wakes the tick up now rather than at the next beat. Never fails: a lost nudge costs a few seconds."""
+    try:
+        tick.delay()
+    except (OperationalError, OSError) as error:
+        log.warning("nudge lost: %s", error)

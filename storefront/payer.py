@@ -1,0 +1,366 @@
+"""The gateway to whoever takes the money. It speaks Stripe's API through the SDK and returns values of our own.
+
+Keeps nothing, decides nothing about orders, and must never be called inside a database transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, Final, Protocol, cast, runtime_checkable
+from urllib.parse import urlsplit
+
+import stripe
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+CONNECT_SECONDS: Final = 3.0
+READ_SECONDS: Final = 8.0
+RETRIES: Final = 1  # after time-outs, 409 and 5xx, under the same key; a customer waits 23 s at the very most
+
+
+class PayerError(Exception):
+    """The payer did not do what it was asked for."""
+
+
+class PayerUnreachable(PayerError):  # noqa: N818  (says what happened)
+    """Nobody knows whether it was done: no answer, or a broken one. Repeat it with the same key."""
+
+
+class PayerRefused(PayerError):  # noqa: N818  (says what happened)
+    """The payer said no; repeating the same request changes nothing. The text says why."""
+
+
+class BadSignature(PayerError):  # noqa: N818  (says what happened)
+    """A webhook that was not signed with one of STRIPE_WEBHOOK_SECRETS within the last five minutes."""
+
+
+class CheckoutStatus(StrEnum):
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutLine:
+    """One line of the payment page; `unit_amount` in minor units, tax included."""
+
+    name: str
+    unit_amount: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRequest:
+    """What a customer is to pay.
+
+    `key` names this attempt and must have been stored before the call: the same key gives the same checkout again,
+    and everything else must then be the same too, `expires_at` as well (30 minutes to 24 hours ahead).
+    `{CHECKOUT_SESSION_ID}` in `success_url` is replaced by the payer.
+    """
+
+    reference: str
+    key: str
+    currency: str
+    lines: tuple[CheckoutLine, ...]
+    email: str
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A payment page as the payer sees it now.
+
+    `url` is there while it is open. `paid` says that the money is there: a delayed method completes unpaid.
+    `amount` is in minor units of `currency` (ISO 4217, upper case).
+    """
+
+    id: str
+    url: str | None
+    status: CheckoutStatus
+    paid: bool
+    amount: int
+    currency: str
+    reference: str | None
+    payment_intent: str | None
+    created: datetime
+    expires_at: datetime
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back. `settled` is false while the payer still works on it."""
+
+    id: str
+    payment_intent: str
+    amount: int
+    currency: str
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PayerEvent:
+    """A verified webhook. It says where to look, never what is true: events come late, twice and in any order."""
+
+    id: str
+    kind: str
+    created: datetime
+    livemode: bool
+    api_version: str | None
+    checkout_id: str | None
+    payment_intent: str | None
+    reference: str | None
+
+
+@runtime_checkable
+class Payer(Protocol):
+    """Every method may raise PayerUnreachable or PayerRefused; `verified_event` only BadSignature."""
+
+    def open_checkout(self, request: CheckoutRequest) -> Checkout: ...
+
+    def checkout(self, checkout_id: str) -> Checkout: ...
+
+    def checkouts_since(self, since: datetime) -> Iterator[Checkout]:
+        """Newest first; for finding what no webhook told."""
+        ...
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        """Closes an open page; of one that is closed already it says how it ended: perhaps it is paid."""
+        ...
+
+    def refund(self, payment_intent: str, amount: int, key: str) -> Refund: ...
+
+    def verified_event(self, raw_body: bytes, signature_header: str | None) -> PayerEvent: ...
+
+
+def payer() -> Payer:
+    """The payer that the settings name."""
+    made = import_string(settings.SPINDLE_PAYER)()
+    if not isinstance(made, Payer):
+        raise ImproperlyConfigured(f"SPINDLE_PAYER {settings.SPINDLE_PAYER!r} has not the methods of a Payer.")
+    return made
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@lru_cache(maxsize=4)
+def _client(key: str, base: str, read_seconds: float) -> stripe.StripeClient:
+    """One client per configuration: it holds the connections. Nothing of the `stripe` module itself is set."""
+    parts = urlsplit(base)
+    host = parts.hostname or ""
+    here = _on_this_machine(host)
+    if parts.scheme != "https" and not (parts.scheme == "http" and here and not key.startswith("sk_live_")):
+        raise ImproperlyConfigured(
+            f"STRIPE_API_BASE is {base!r}: give an https:// address (http:// only for a stand-in on this machine,"
+            " with a test key)."
+        )
+    # A proxy from the environment must not get the requests meant for this machine.
+    proxy: Any = {"http": "", "https": ""} if here else None
+    http = stripe.RequestsClient(timeout=(CONNECT_SECONDS, read_seconds), proxy=proxy)
+    return stripe.StripeClient(key, base_addresses={"api": base}, max_network_retries=RETRIES, http_client=http)
+
+
+class StripePayer:
+    """Stripe's hosted Checkout. Without arguments everything comes from the settings."""
+
+    def __init__(
+        self,
+        *,
+        secret_key: str | None = None,
+        api_base: str | None = None,
+        webhook_secrets: tuple[str, ...] | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._client = _client(
+            settings.STRIPE_SECRET_KEY if secret_key is None else secret_key,
+            settings.STRIPE_API_BASE if api_base is None else api_base,
+            read_seconds,
+        )
+        self._secrets = tuple(settings.STRIPE_WEBHOOK_SECRETS) if webhook_secrets is None else webhook_secrets
+
+    def open_checkout(self, request: CheckoutRequest) -> Checkout:
+        currency = request.currency.lower()
+        lines: list[Any] = [
+            {
+                "price_data": {
+                    "currency": currency,
+                    "unit_amount": line.unit_amount,
+                    "product_data": {"name": line.name},
+                },
+                "quantity": line.quantity,
+            }
+            for line in request.lines
+        ]
+        with _said_in_our_words():
+            session = self._client.v1.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "line_items": lines,
+                    "client_reference_id": request.reference,
+                    # On the session and on the payment: some events carry only one of them.
+                    "metadata": {"reference": request.reference},
+                    "payment_intent_data": {"metadata": {"reference": request.reference}},
+                    "customer_email": request.email,
+                    "success_url": request.success_url,
+                    "cancel_url": request.cancel_url,
+                    "expires_at": int(request.expires_at.timestamp()),
+                },
+                {"idempotency_key": request.key},
+            )
+            return _checkout(session.to_dict())
+
+    def checkout(self, checkout_id: str) -> Checkout:
+        with _said_in_our_words():
+            return _checkout(self._client.v1.checkout.sessions.retrieve(checkout_id).to_dict())
+
+    def checkouts_since(self, since: datetime) -> Iterator[Checkout]:
+        with _said_in_our_words():
+            pages = self._client.v1.checkout.sessions.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
+            for session in pages.auto_paging_iter():
+                yield _checkout(session.to_dict())
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        try:
+            with _said_in_our_words():
+                return _checkout(self._client.v1.checkout.sessions.expire(checkout_id).to_dict())
+        except PayerRefused:
+            ended = self.checkout(checkout_id)
+            if ended.status is CheckoutStatus.OPEN:
+                raise
+            return ended
+
+    def refund(self, payment_intent: str, amount: int, key: str) -> Refund:
+        with _said_in_our_words():
+            made = self._client.v1.refunds.create(
+                {"payment_intent": payment_intent, "amount": amount, "reason": "requested_by_customer"},
+                {"idempotency_key": key},
+            ).to_dict()
+            if made["status"] in {"failed", "canceled"}:
+                raise PayerRefused(
+                    f"The refund of {payment_intent} failed: {made.get('failure_reason') or 'no reason'}."
+                )
+            return Refund(
+                id=made["id"],
+                payment_intent=made["payment_intent"],
+                amount=made["amount"],
+                currency=made["currency"].upper(),
+                settled=made["status"] == "succeeded",
+            )
+
+    def verified_event(self, raw_body: bytes, signature_header: str | None) -> PayerEvent:
+        # The SDK compares the signatures as text, which only works for ASCII.
+        if not signature_header or not signature_header.isascii():
+            raise BadSignature("The Stripe-Signature header is missing or not ASCII.")
+        for secret in self._secrets:
+            try:
+                event = self._client.construct_event(raw_body, signature_header, secret)
+            except stripe.SignatureVerificationError as error:
+                reason = str(error.user_message)
+            except ValueError as error:
+                raise BadSignature("The webhook's body is not an event in JSON.") from error
+            else:
+                return _event(event.to_dict())
+        if not self._secrets:
+            raise BadSignature("STRIPE_WEBHOOK_SECRETS is empty: no webhook can be verified.")
+        raise BadSignature(f"The webhook is not verified: {reason}")
+
+
+@contextmanager
+def _said_in_our_words() -> Iterator[None]:
+    """Turns the SDK's exceptions into ours. A 409, 429 or 5xx that outlasts the retries leaves the result unknown."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+        raise PayerUnreachable(f"The payment service did not answer: {_text(error)}") from error
+    except stripe.AuthenticationError as error:
+        raise PayerRefused(f"The payment service refused our key; check STRIPE_SECRET_KEY: {_text(error)}") from error
+    except stripe.StripeError as error:
+        param = getattr(error, "param", None)
+        raise PayerRefused(f"{_text(error)}{f' (parameter {param})' if param else ''}") from error
+
+
+def _text(error: stripe.StripeError) -> str:
+    return (error.user_message or type(error).__name__).replace("\n", " ")
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _id_of(value: object) -> str | None:
+    """A reference to another object: its id, or the object when it came expanded."""
+    if isinstance(value, Mapping):
+        return cast(str, value["id"])
+    return value if isinstance(value, str) else None
+
+
+@contextmanager
+def _reading(unreadable: type[PayerError]) -> Iterator[None]:
+    """An answer of a shape we don't know must not pass for a bug of the caller."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unreadable(f"What the payment service sent can't be read: {error!r}") from error
+
+
+@_reading(PayerUnreachable)
+def _checkout(session: dict[str, Any]) -> Checkout:
+    return Checkout(
+        id=session["id"],
+        url=session["url"],
+        status=CheckoutStatus(session["status"]),
+        paid=session["payment_status"] == "paid",
+        amount=session["amount_total"],
+        currency=session["currency"].upper(),
+        reference=session["client_reference_id"],
+        payment_intent=_id_of(session["payment_intent"]),
+        created=_time(session["created"]),
+        expires_at=_time(session["expires_at"]),
+        livemode=session["livemode"],
+    )
+
+
+@_reading(PayerUnreachable)
+def _refund(refund: dict[str, Any]) -> Refund:
+    if refund["status"] in {"failed", "canceled"}:
+        raise PayerRefused(f"The refund {refund['id']} failed: {refund.get('failure_reason') or 'no reason is given'}.")
+    return Refund(
+        id=refund["id"],
+        payment_intent=refund["payment_intent"],
+        amount=refund["amount"],
+        currency=refund["currency"].upper(),
+        settled=refund["status"] == "succeeded",
+    )
+
+
+@_reading(BadSignature)
+def _event(event: dict[str, Any]) -> PayerEvent:
+    subject: dict[str, Any] = event["data"]["object"]
+    kind = subject.get("object")
+    session = kind == "checkout.session"
+    intent = subject.get("id") if kind == "payment_intent" else subject.get("payment_intent")
+    metadata = subject.get("metadata") or {}
+    return PayerEvent(
+        id=event["id"],
+        kind=event["type"],
+        created=_time(event["created"]),
+        livemode=event["livemode"],
+        api_version=event.get("api_version"),
+        checkout_id=subject["id"] if session else None,
+        payment_intent=_id_of(intent),
+        reference=(subject.get("client_reference_id") if session else None) or metadata.get("reference"),
+    )

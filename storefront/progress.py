@@ -1,0 +1,46 @@
+"""Reads what became of shipments and jobs, and moves their orders on. May run twice, or twice at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+
+from fulfillment import intake
+from fulfillment.models import Job, Shipment
+from storefront import lifecycle, outbox
+from storefront.models import Order
+
+ACTOR: Final = "tick"
+BEGUN: Final = (Job.State.WRITING, Job.State.MADE)
+
+
+def read(now: dt.datetime) -> int:
+    """Returns how many changes were read."""
+    jobs = intake.changed_jobs()
+    for job in jobs:
+        order = Order.objects.filter(shipment=job.shipment_id).first()
+        if order and order.state == Order.State.PAID and job.state in BEGUN:
+            lifecycle.move_order(order, Order.State.IN_PRODUCTION, actor=ACTOR, now=now, text="first disc begun")
+        intake.mark_read(job)
+    shipments = intake.changed_shipments()
+    for shipment in shipments:
+        order = Order.objects.filter(shipment=shipment).first()
+        if order:
+            with transaction.atomic():
+                _follow(order, shipment, now)
+        intake.mark_read(shipment)
+    return len(jobs) + len(shipments)
+
+
+def _follow(order: Order, shipment: Shipment, now: dt.datetime) -> None:
+    order.shipment = shipment
+    made = shipment.state in {Shipment.State.READY, Shipment.State.PACKED, Shipment.State.SHIPPED}
+    if made and order.state in {Order.State.PAID, Order.State.IN_PRODUCTION}:
+        lifecycle.move_order(order, Order.State.READY, actor=ACTOR, now=now, text="all discs made and verified")
+    if shipment.state == Shipment.State.SHIPPED and order.state == Order.State.READY:
+        if lifecycle.move_order(order, Order.State.SHIPPED, actor=ACTOR, now=now, text=shipment.tracking):
+            outbox.post_shipped(order, now)
+    elif shipment.promised_on and shipment.estimated_on and shipment.estimated_on > shipment.promised_on:
+        outbox.post_new_date(order, shipment.estimated_on, now)
