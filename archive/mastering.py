@@ -143,7 +143,7 @@ def _free_name(name: str, tree: Tree) -> str:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """pycdlib makes millions of small objects that all stay: looking for garbage among them costs a fifth of the time."""
+    """pycdlib makes millions of objects that all stay: looking for garbage among them costs a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

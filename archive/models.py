@@ -110,7 +110,8 @@ class Image(models.Model):
             models.CheckConstraint(name="image_state_known", condition=Q(state__in=ImageState.values)),
             models.CheckConstraint(
                 name="image_ready_is_known",
-                condition=Q(state=ImageState.READY, sha256__isnull=False, size__gt=0)
+                # A check that comes out NULL passes, so a size that may be NULL is asked for twice.
+                condition=Q(state=ImageState.READY, sha256__isnull=False, size__isnull=False, size__gt=0)
                 | (~Q(state=ImageState.READY) & Q(sha256__isnull=True, size__isnull=True)),
             ),
             models.CheckConstraint(

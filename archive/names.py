@@ -115,7 +115,10 @@ def _udf_length(text: str) -> int:
 
 
 def joliet_names(names: Iterable[str]) -> dict[str, str]:
-    """Joliet names of one folder's entries: as they are, save `*/:;?\\`, control characters, dots at the end and the length."""
+    """Joliet names of one folder's entries.
+
+    As they are, save `*/:;?\\`, control characters, dots at the end, and the length.
+    """
 
     def spell(name: str, suffix: str) -> str:
         return LAST_DOTS.sub("_", _shorten(NOT_JOLIET.sub("_", name), suffix, _joliet_length, JOLIET_BYTES))

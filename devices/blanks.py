@@ -16,12 +16,14 @@ from devices.states import WRITE_AT_AGENT, DiscState
 _RESULTS = frozenset({DiscState.GOOD, DiscState.BAD, DiscState.UNKNOWN})
 
 
-def load(bin_: BlankBin, change: int, *, by: str, why: str, now: datetime) -> None:
+def load(bin_: BlankBin, change: int, *, by: str, why: str, now: datetime) -> BlankEntry:
     """A person put `change` blanks into the bin (negative: took some out)."""
+    column = BlankEntry.Column.LOADED
     with transaction.atomic():
-        BlankEntry.objects.create(bin=bin_, column=BlankEntry.Column.LOADED, change=change, by=by, why=why, at=now)
+        entry = BlankEntry.objects.create(bin=bin_, column=column, change=change, by=by, why=why, at=now)
         BlankBin.objects.filter(pk=bin_.pk).update(loaded=F("loaded") + change, counted=True)
     bin_.refresh_from_db()
+    return entry
 
 
 def adjust(bin_: BlankBin, change: int, *, by: str, why: str, now: datetime) -> None:

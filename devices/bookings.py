@@ -68,7 +68,8 @@ def book_write(write: Write, discs: dict[str, Disc], answer: wire.WriteAnswer, n
             _book_disc(write, disc, result, now)
     for disc in discs.values() if ended else ():
         _end_untold(disc, answer.state, now)
-    if write.state not in WRITE_FINAL | {WriteState.QUEUED}:
+    over = all(disc.state in DISC_FINAL for disc in discs.values())
+    if over and write.state not in WRITE_FINAL | {WriteState.QUEUED}:
         lifecycle.finish_write(write, now=now, actor=ACTOR)
 
 

@@ -148,9 +148,7 @@ class FakeAgent:
                 disk=wire.DiskFact(capacity=10**12, free=10**11),
                 images=images if with_images else None,
                 images_digest=fingerprint("".join(image.model_dump_json() for image in images)),
-                writes=tuple(
-                    write.answer(uuid) for uuid, write in self.writes.items() if uuid not in self.recorded
-                ),
+                writes=tuple(write.answer(uuid) for uuid, write in self.writes.items() if uuid not in self.recorded),
             )
 
     @staticmethod

@@ -29,15 +29,15 @@ class PayerError(Exception):
     """The payer did not do what it was asked for."""
 
 
-class PayerUnreachable(PayerError):  # noqa: N818  (says what happened)
+class PayerUnreachable(PayerError):
     """Nobody knows whether it was done: no answer, or a broken one. Repeat it with the same key."""
 
 
-class PayerRefused(PayerError):  # noqa: N818  (says what happened)
+class PayerRefused(PayerError):
     """The payer said no; repeating the same request changes nothing. The text says why."""
 
 
-class BadSignature(PayerError):  # noqa: N818  (says what happened)
+class BadSignature(PayerError):
     """A webhook that was not signed with one of STRIPE_WEBHOOK_SECRETS within the last five minutes."""
 
 
@@ -270,7 +270,7 @@ class StripePayer:
                 event = self._client.construct_event(raw_body, signature_header, secret)
             except stripe.SignatureVerificationError as error:
                 reason = str(error.user_message)
-            except ValueError as error:
+            except (ValueError, AttributeError) as error:  # the SDK takes any JSON for an object
                 raise BadSignature("The webhook's body is not an event in JSON.") from error
             else:
                 return _event(event.to_dict())

@@ -17,7 +17,7 @@ from threading import Condition, Event, Thread
 from time import monotonic
 from typing import Final
 
-from devices.agent.hashing import HashingFile
+from devices.agent.hashing import BLOCK, HashingFile
 from devices.agent.link import RedirectError, open_download
 from devices.agent.store import Store, Stored
 from devices.agent.tokens import Tokens
@@ -29,6 +29,7 @@ AT_ONCE: Final = 2
 TIMEOUT: Final = 20.0
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
+SMALL_BLOCK: Final = 32_768
 RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 # Too early, timed out, too many: the server asks for another try.
 PATIENT: Final = frozenset({408, 425, 429})
@@ -137,7 +138,7 @@ class Fetcher:
         try:
             if self._files_url is None:
                 raise HopelessError("this agent has no [server] url, so it can't fetch files")
-            self._download(stored, f"{self._files_url}/{digest}")
+            self._download(stored, f"{self._files_url}/{digest}", self._step(digest))
         except PurgedError:
             if not self._stop.is_set():
                 self._store.settle(digest, "purged")
@@ -158,16 +159,22 @@ class Fetcher:
         if self._store.settle(digest, reason):
             log.error("image %s: failed: %s", digest, reason)
 
-    def _download(self, stored: Stored, url: str) -> None:
+    def _step(self, digest: str) -> int:
+        """Bytes read at a time: what is read when a connection breaks is lost, so little on a bad line."""
+        with self._condition:
+            waiting = self._waiting.get(digest)
+            return SMALL_BLOCK if waiting is not None and waiting.tries else BLOCK
+
+    def _download(self, stored: Stored, url: str, step: int) -> None:
         part: Path = self._store.part(stored.sha256)
         with HashingFile(part, stored.size) as file:
             self._store.received(stored.sha256, file.length)
             if file.length < stored.size:
-                self._receive(stored, url, file)
+                self._receive(stored, url, file, step)
             if file.digest() != stored.sha256:
                 raise HopelessError("image-hash-mismatch: what the server sent has another sha256")
 
-    def _receive(self, stored: Stored, url: str, file: HashingFile) -> None:
+    def _receive(self, stored: Stored, url: str, file: HashingFile, step: int) -> None:
         token = self._tokens.report()
         try:
             download = open_download(url, token, file.length, TIMEOUT)
@@ -181,7 +188,7 @@ class Fetcher:
             self._check_status(download.response.status, token)
             if not check_head(download.response, file.length, stored.size):
                 file.restart()
-            self._copy(download.response, stored, file)
+            self._copy(download.response, stored, file, step)
         finally:
             download.response.close()
             download.connection.close()
@@ -196,11 +203,11 @@ class Fetcher:
             raise TryAgainError(f"the server answered {status}")
         raise HopelessError(REFUSALS.get(status, f"the server answered {status} instead of the file"))
 
-    def _copy(self, response: HTTPResponse, stored: Stored, file: HashingFile) -> None:
+    def _copy(self, response: HTTPResponse, stored: Stored, file: HashingFile, step: int) -> None:
         while True:
             if self._stop.is_set() or self._is_purged(stored.sha256):
                 raise PurgedError
-            view = file.room()
+            view = file.room()[:step]
             try:
                 got = response.readinto(view)
             except (OSError, HTTPException) as fault:

@@ -226,9 +226,7 @@ def test_cancelling_a_write_whose_reply_was_lost(plant: Plant, arrived: bool) ->
         order = wire.WriteOrder.model_validate(
             {"image": SHA256, "format": "cd", "discs": [{"serial": serial} for serial in serials(write)]}
         )
-        plant.agent.take_call(
-            "PUT", f"/v1/writes/{write.uuid}", _headers(plant), order.model_dump_json().encode()
-        )
+        plant.agent.take_call("PUT", f"/v1/writes/{write.uuid}", _headers(plant), order.model_dump_json().encode())
     cancel_write(write, "user:1 Anna", plant.clock.pass_(seconds=10))
     plant.attend()
     plant.report()
@@ -367,9 +365,7 @@ def test_silent_agent_is_asked_and_its_answer_is_taken(plant: Plant) -> None:
     assert plant.writer.last_seen == plant.clock.now
 
 
-def test_answer_of_another_writers_agent_is_not_taken(
-    plant: Plant, new_plant: Callable[[str], Plant]
-) -> None:
+def test_answer_of_another_writers_agent_is_not_taken(plant: Plant, new_plant: Callable[[str], Plant]) -> None:
     other = new_plant("Writer 2")
     other.agent.accepts |= plant.agent.accepts
     Writer.objects.filter(pk=plant.new.writer.pk).update(address=other.agent.address)

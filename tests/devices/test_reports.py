@@ -30,9 +30,7 @@ def test_first_report_makes_the_writer_known(plant: Plant) -> None:
     assert (writer.software, writer.protocol, writer.kind) == ("fake-agent 1", 1, "fake")
     assert (writer.disk_capacity, writer.disk_free) == (10**12, 10**11)
     drives = list(writer.drives.values_list("ident", "role", "feed", "formats", "kinds", "state"))
-    assert drives == [
-        (ident, "copier", "robot", ["cd", "dvd"], ["CD-R", "DVD-R"], "idle") for ident in ("d1", "d2")
-    ]
+    assert drives == [(ident, "copier", "robot", ["cd", "dvd"], ["CD-R", "DVD-R"], "idle") for ident in ("d1", "d2")]
 
 
 def test_second_report_changes_nothing(plant: Plant) -> None:

@@ -290,7 +290,13 @@ class AgentProcess:
         return self.process.wait(15)
 
     def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:

@@ -116,7 +116,7 @@ def test_another_body_another_journal_and_a_purged_image_are_conflicts(start: St
 
 
 def test_cancelling_gives_up_what_is_not_started_and_finishes_the_rest(start: Start) -> None:
-    agent = start(drives=1, speed="12c")
+    agent = start(drives=1, speed="30c")
     image = agent.have(image_of(18_000_000))
     uuid, _ = agent.write(image, "RUNS", "WAITS")
     agent.await_disc(uuid, "RUNS", "started")
@@ -265,13 +265,15 @@ def with_xorriso(folder: Path, script: str) -> dict[str, str]:
     """A PATH on which xorriso is the real one with something added: a bad burner."""
     folder.mkdir()
     program = folder / "xorriso"
-    program.write_text(f"#!/bin/sh\nfor word in \"$@\"; do case $word in dev=stdio:*) disc=${{word#dev=stdio:}};; esac; done\n{script}\n")
+    program.write_text(
+        f'#!/bin/sh\nfor word in "$@"; do case $word in dev=stdio:*) disc=${{word#dev=stdio:}};; esac; done\n{script}\n'
+    )
     program.chmod(0o755)
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def test_what_reads_back_otherwise_is_bad_and_three_in_a_row_stop_the_drive(start: Start, tmp_path: Path) -> None:
-    script = '/usr/bin/xorriso "$@" && printf x | dd of="$disc" bs=1 seek=3000 conv=notrunc status=none'
+    script = '/usr/bin/xorriso "$@" && printf spoilt | dd of="$disc" bs=1 seek=3000 conv=notrunc status=none'
     agent = start(drives=1, environment=with_xorriso(tmp_path / "bad", script))
     uuid, _ = agent.write(agent.have(image_of(5000)), "AAA", "BBB", "CCC", "DDD")
     discs = agent.await_write(uuid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -258,8 +257,7 @@ def test_events_are_listed_and_found(sdk: stripe.StripeClient, payer: StripePaye
 
 
 def test_the_account_and_the_balance_are_there(sdk: stripe.StripeClient, payer: StripePayer) -> None:
-    account = sdk.v1.raw_request if hasattr(sdk.v1, "raw_request") else sdk.raw_request
-    assert json.loads(account("get", "/v1/account").body)["charges_enabled"] is True
+    assert sdk.v1.accounts.retrieve_current().charges_enabled is True
     before = sum(money.amount for money in sdk.v1.balance.retrieve().available)
     submit(payer.open_checkout(order()).url)
     assert sum(money.amount for money in sdk.v1.balance.retrieve().available) == before + 2470

@@ -1,0 +1,121 @@
+"""`manage.py writer`: add a writer and print its agent.toml once; list writers; rotate a writer's tokens."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from devices import rotation, tokens
+from devices.agent import wire
+from devices.agent_toml import AgentToml, DriveEntry, render
+from devices.intake import NewWriter, NotAccepted, add_writer, check_address
+from devices.models import Writer
+
+DEVICE = "stdio:discs/{serial}.img"
+SPEED = re.compile(r"[0-9]{1,3}(\.[0-9]+)?[cdb]?", re.ASCII)
+
+
+class Command(BaseCommand):
+    help = "Adds, lists and rotates writers (machines that write discs)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        add = verbs.add_parser("add", help="Makes a writer and prints its whole agent.toml, once.")
+        add.add_argument("name")
+        add.add_argument("--address", required=True, help="Where its agent will listen: http://127.0.0.1:9101")
+        add.add_argument("--kind", default="xorriso", help="The agent's driver (default: xorriso).")
+        add.add_argument(
+            "--drive",
+            action="append",
+            dest="devices",
+            metavar="DEVICE",
+            help=f"/dev/sr0, or a pseudo-drive such as {DEVICE}; repeat it per drive. Default: two pseudo-drives.",
+        )
+        add.add_argument("--kinds", default="CD-R,DVD-R", help="Media that the drives take, with commas.")
+        add.add_argument("--speed", help="As xorriso takes it, for example 52c; default: as fast as it goes.")
+        add.add_argument("--blanks", type=int, help="Blanks in each drive's hopper; default: nobody counts.")
+        verbs.add_parser("list", help="Shows all writers, their state and what they wait for.")
+        rotate = verbs.add_parser("rotate", help="Gives the agent new tokens with its next report.")
+        rotate.add_argument("name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verbs = {"add": self._add, "list": self._list, "rotate": self._rotate}
+        verbs[options["verb"]](options)
+
+    def _add(self, options: dict[str, Any]) -> None:
+        drives = _drives(options)  # everything is checked before the row is made
+        try:
+            target = check_address(options["address"])
+            new = add_writer(name=options["name"], address=options["address"], kind=options["kind"], now=timezone.now())
+        except NotAccepted as refused:
+            raise CommandError(f"{refused.field}: {refused.text}") from refused
+        host = f"[{target.ip}]" if ":" in target.ip else target.ip
+        tls = target.address.scheme == "https"
+        self.stdout.write(_toml(new, f"{host}:{target.address.port}", drives, tls), ending="")
+        self.stderr.write(f"Added {new.writer}. Keep what stands above as agent.toml: its token is shown only now.")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        for writer in Writer.objects.prefetch_related("drives"):
+            drives = len(writer.drives.all())
+            flags = [flag for flag in ("draining", "maintenance") if getattr(writer, flag)]
+            flags += [] if writer.enabled else ["switched off"]
+            head = ", ".join([writer.state, *flags])
+            self.stdout.write(f"{writer.name}  {writer.address}  {head}  {drives} drives  {writer.uuid}")
+            for reason in writer.reasons:
+                self.stdout.write(f"    {reason['keyword']}: {reason['text']}")
+
+    def _rotate(self, options: dict[str, Any]) -> None:
+        writer = Writer.objects.filter(name=options["name"]).first()
+        if writer is None:
+            raise CommandError(f"name: There is no writer named {options['name']!r}. See `writer list`.")
+        if not rotation.rotate(writer, who="operator", now=timezone.now()):
+            raise CommandError(f"The last rotation of {writer} is not through: its agent has not used the new tokens.")
+        self.stdout.write(f"{writer} gets new tokens with its next report; the old ones hold until those were used.")
+
+
+def _toml(new: NewWriter, listen: str, drives: list[DriveEntry], tls: bool) -> str:
+    writer = new.writer
+    token = tokens.command_token(settings.SPINDLE_WRITER_KEY, writer.uuid, writer.generation)
+    config = AgentToml(
+        writer=writer.uuid,
+        name=writer.name,
+        listen=listen,
+        server_url=settings.SPINDLE_BASE_URL,
+        report_token=new.report_token,
+        command_token_sha256=tokens.fingerprint(token),
+        driver=writer.kind,
+        drives=drives,
+        tls=tls,
+    )
+    return render(config)
+
+
+def _drives(options: dict[str, Any]) -> list[DriveEntry]:
+    kinds = tuple(kind.strip() for kind in options["kinds"].split(",") if kind.strip())
+    unknown = [kind for kind in kinds if kind not in wire.FORMAT_OF]
+    if unknown or not kinds:
+        known = ", ".join(wire.FORMAT_OF)
+        raise CommandError(f"kinds: {', '.join(unknown) or 'none given'}; the kinds of media are {known}.")
+    speed, blanks = options["speed"], options["blanks"]
+    if speed is not None and not SPEED.fullmatch(speed):
+        raise CommandError(f"speed: {speed!r} is not a speed such as 52c, 16d, 8b or 4.3.")
+    if blanks is not None and not 0 <= blanks <= 1_000_000:
+        raise CommandError(f"blanks: {blanks} is not between 0 and 1,000,000.")
+    devices = options["devices"] or [DEVICE, DEVICE]
+    return [
+        DriveEntry(f"d{number}", _device(device), kinds, speed, blanks)
+        for number, device in enumerate(devices, start=1)
+    ]
+
+
+def _device(device: str) -> str:
+    named = device.removeprefix("stdio:") if device.startswith("stdio:") else device
+    usable = device.startswith("stdio:") or re.fullmatch(r"/dev/[A-Za-z0-9/_.-]+|[A-Z]:", device)
+    if not named or not usable or not device.isprintable():
+        raise CommandError(f"drive: {device!r} is not a drive. Give /dev/sr0 or a pseudo-drive such as {DEVICE}.")
+    return device
