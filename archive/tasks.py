@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from celery import shared_task
 
 from archive.making import make_waiting
 
+# Longer than a tick's. A quarter of the broker's visibility timeout at most, or a message runs twice.
+TIME_LIMIT: Final = 3600  # seconds
 
-# The limits override those of the ticks; a quarter of the broker's visibility timeout, so no message runs twice.
-@shared_task(queue="mastering", time_limit=3600, soft_time_limit=3540)
+
+# Its queue, `mastering`, is given by whoever sends it (the beat schedule, the task routes).
+@shared_task(name="archive.master_waiting", time_limit=TIME_LIMIT, soft_time_limit=TIME_LIMIT - 60)
 def master_waiting() -> None:
     make_waiting()

@@ -58,8 +58,8 @@ def promise(ready: dt.datetime, calendar: ShopCalendar, transit: Transit) -> Pro
 
 def packed_at(ready: dt.datetime, calendar: ShopCalendar) -> dt.datetime | None:
     """When the parcel is packed: in working hours, begun and finished on one day."""
-    local = ready.astimezone(calendar.zone)
-    for day in _days_from(local.date()):
+    ready = ready.astimezone(dt.UTC)  # sums of local times would follow the clock on the wall, not time
+    for day in _days_from(ready.astimezone(calendar.zone).date()):
         if not calendar.works(day):
             continue
         begins = max(ready, _instant(day, calendar.opens, calendar.zone))
@@ -93,20 +93,29 @@ def arrives_on(handed_over: dt.date, transit: Transit) -> dt.date | None:
 
 def latest_ready(arrive_on: dt.date, calendar: ShopCalendar, transit: Transit) -> dt.datetime | None:
     """The latest instant by which work must be made to arrive on that date; None if no day within the horizon does."""
-    for back in range(HORIZON):
-        day = arrive_on - dt.timedelta(days=back)
-        if not calendar.works(day) or day.isoweekday() not in transit.collection_days:
-            continue
+    for day in _days_back(arrive_on):
         arrival = arrives_on(day, transit)
-        packed_by = min(_instant(day, transit.cut_off, calendar.zone), _instant(day, calendar.closes, calendar.zone))
-        starts = packed_by - calendar.packing
-        if arrival and arrival <= arrive_on and starts >= _instant(day, calendar.opens, calendar.zone):
-            return starts
+        if calendar.works(day) and day.isoweekday() in transit.collection_days and arrival and arrival <= arrive_on:
+            return _latest_start(day, calendar, transit)
+    return None
+
+
+def _latest_start(collected_on: dt.date, calendar: ShopCalendar, transit: Transit) -> dt.datetime | None:
+    """When packing must begin for that day's collection: on the day itself, or before if the cut-off is too early."""
+    cut_off = _instant(collected_on, transit.cut_off, calendar.zone)
+    for day in _days_back(collected_on):
+        begins = min(cut_off, _instant(day, calendar.closes, calendar.zone)) - calendar.packing
+        if calendar.works(day) and begins >= _instant(day, calendar.opens, calendar.zone):
+            return begins
     return None
 
 
 def _days_from(first: dt.date) -> Iterator[dt.date]:
     return (first + dt.timedelta(days=ahead) for ahead in range(HORIZON))
+
+
+def _days_back(last: dt.date) -> Iterator[dt.date]:
+    return (last - dt.timedelta(days=back) for back in range(HORIZON))
 
 
 def _instant(day: dt.date, time: dt.time, zone: ZoneInfo) -> dt.datetime:

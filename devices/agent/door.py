@@ -15,10 +15,6 @@ MOST_BYTES: Final = 1 << 20
 OPEN: Final = "/v1/openapi.json"
 
 
-class TooLargeError(Exception):
-    """More came than was announced."""
-
-
 class Door:
     """ASGI middleware: it answers before a body is read."""
 
@@ -36,20 +32,11 @@ class Door:
             extra = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
             await answer(refusal, {**extra, "Connection": "close"})(scope, receive, send)
             return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > MOST_BYTES:
-                raise TooLargeError
-            return message
-
-        try:
-            await self._app(scope, counted, send)
-        except TooLargeError:
+        body = await _read(receive)
+        if body is None:
             await answer(_too_large(), {"Connection": "close"})(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
 
     def _refusal(self, headers: dict[bytes, bytes]) -> RefusedError | None:
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -60,6 +47,31 @@ class Door:
         if length.isdigit() and int(length) > MOST_BYTES:
             return _too_large()
         return None
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None where it is larger than allowed."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
 
 
 def _too_large() -> RefusedError:

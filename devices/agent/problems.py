@@ -80,6 +80,8 @@ def _invalid(_: Request, fault: Exception) -> Response:
 
 def _framework(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)  # noqa: S101 — registered for this type only
+    if fault.status_code == HTTPStatus.BAD_REQUEST:
+        return answer(invalid("body", str(fault.detail)))
     missing = fault.status_code == HTTPStatus.NOT_FOUND
     type_ = ProblemType.NOT_FOUND if missing else ProblemType.INVALID
     detail = "There is nothing at this address." if missing else str(fault.detail)

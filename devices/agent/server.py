@@ -88,7 +88,7 @@ def make_app(parts: Parts, tokens: Tokens) -> FastAPI:
         redoc_url=None,
         # The door has checked the token already; this only puts it on the OpenAPI page.
         dependencies=[Depends(HTTPBearer(auto_error=False))],
-        responses=_problems(400, 401, 413, 422, 507),
+        responses=_problems(401, 413, 422, 507),
         strict_content_type=False,
         redirect_slashes=False,
     )

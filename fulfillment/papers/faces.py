@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from devices.serials import spoken
 from fulfillment.papers.content import FaceContent
-from fulfillment.papers.rendering import Pdf, largest_fitting, page_count, qr, size_for_words, to_pdf
+from fulfillment.papers.rendering import Pdf, largest_fitting, page_count, qr, size_for_lines, size_for_words, to_pdf
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class FaceShape:
 
 
 WHO_SCALE: Final = 0.62  # of the title's size
+MARK_LEAST: Final = 6  # points
 HUB: Final = 23.0  # mm across: the hole in the printable ring
 
 FULL: Final = FaceShape(
@@ -109,6 +110,7 @@ def render_faces(faces: Sequence[FaceContent]) -> Pdf:
         {
             "face": face,
             "names": names[_names_key(face)],
+            "mark_size": _mark_size(face),
             "shape": _shape(face.mini),
             "serial": spoken(face.serial),
             "qr": qr(face.serial),
@@ -145,6 +147,11 @@ def _names(title: str, who: str, mini: bool) -> _Names:
     wanted = size_for_words([title], shape.title_width, least=shape.title_sizes[len(shape.title_sizes) // 2])
     sizes = [size for size in shape.title_sizes if size <= wanted]
     return names(largest_fitting(sizes, fits, f"The title «{title}»"))
+
+
+def _mark_size(face: FaceContent) -> float:
+    shape = _shape(face.mini)
+    return round(min(shape.mark_size, size_for_lines(face.format.split(), shape.side_width, MARK_LEAST)), 1)
 
 
 def _shape(mini: bool) -> FaceShape:

@@ -77,20 +77,25 @@ class Processes:
                 raise StartFailed(f"{child.name} ended with code {code}.\n{last}")
 
     def stop(self) -> None:
-        """Ends all, the last started first; what doesn't end in time is killed with all its children."""
-        for child in reversed(self.children):
+        """Ends all, and the first started (the others need it) last; what doesn't end in time is killed."""
+        self._end(self.children[1:])
+        self._end(self.children[:1])
+        for child in self.children:
+            child.reader.join(2)
+            if child.process.stdout:
+                child.process.stdout.close()
+        self.children.clear()
+
+    def _end(self, children: Sequence[Child]) -> None:
+        for child in children:
             self._signal(child, signal.SIGTERM)
+        for child in children:
             try:
                 child.process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 self.say("demo", f"{child.name} does not end by itself: killed", 0)
             self._signal(child, signal.SIGKILL)  # what it may have left behind in its session
             child.process.wait()
-        for child in self.children:
-            child.reader.join(2)
-            if child.process.stdout:
-                child.process.stdout.close()
-        self.children.clear()
 
     def say(self, name: str, line: str, number: int) -> None:
         if not STAMPED.match(line):

@@ -173,6 +173,9 @@ def _form(
 
 
 def _grouped(number: str) -> str:
+    """As it is printed on the card or the statement: in fours, and 4-6-5 for the 15 digits of an Amex."""
+    if len(number) == 15:
+        return f"{number[:4]} {number[4:10]} {number[10:]}"
     return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 

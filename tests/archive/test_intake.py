@@ -14,15 +14,15 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from archive import lifecycle, making, storage, tasks
+from archive import lifecycle, making, storage
 from archive.errors import ArchiveError
 from archive.intake import add_version, find_title
 from archive.mastering import FolderDisc
 from archive.models import Image, ImageState, Title, TitleVersion
 from archive.progress import Watch, unwatched
 from archive.sources import read_source
+from archive.tasks import TIME_LIMIT
 from archive.tree import Tree
-from storefront.celery import app
 from tests.archive.conftest import NOW, contents, extract_with_xorriso, fill, run, stored
 
 # The lease is renewed from a thread of its own, which sees only what is committed.
@@ -248,11 +248,11 @@ def test_a_holder_who_fell_silent_stops_quietly_when_he_wakes(
     assert stored(images) == [storage.path_of(version.image)]
 
 
-def test_the_task_is_on_the_queue_of_mastering_with_limits_of_its_own() -> None:
-    task = app.tasks[tasks.master_waiting.name]
+def test_mastering_is_woken_up_on_a_queue_of_its_own_and_never_twice_by_one_message(settings: Settings) -> None:
+    beat = settings.CELERY_BEAT_SCHEDULE["archive.master_waiting"]
 
-    assert (task.queue, task.time_limit) == ("mastering", 3600)
-    assert task.time_limit * 4 <= app.conf.broker_transport_options["visibility_timeout"]
+    assert beat["options"]["queue"] == "mastering"
+    assert TIME_LIMIT * 4 <= settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
 
 
 def test_an_image_whose_file_is_gone_is_put_back(folder: Path, images: Path) -> None:

@@ -121,7 +121,7 @@ class Command(BaseCommand):
 
     def _print_version(self, version: TitleVersion) -> None:
         image = version.image
-        files = "" if version.files is None else f", {version.files} files"
+        files = "" if version.files is None else f", {version.files} file{'s' * (version.files != 1)}"
         self.stdout.write(f"  v{version.number}       {version.created_at:%Y-%m-%d %H:%M} UTC{files}")
         self.stdout.write(f"  image    {image.state}, {image.layout}, volume {image.volume_name or '–'}")
         if image.sha256 is None or image.size is None:

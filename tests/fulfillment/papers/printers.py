@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from typing import ClassVar
 
 from fulfillment.papers.printing import print_waiting
 from fulfillment.printers import FolderPrinter
-
-NOW = dt.datetime(2026, 11, 20, 9, 0, tzinfo=dt.UTC)
+from tests.fulfillment.papers.rows import NOW
 
 
 class OutOfPaper:
@@ -25,8 +24,8 @@ class OutOfSlips(FolderPrinter):
 class Overtaken(FolderPrinter):
     """While it prints, a second tick prints everything."""
 
-    printed: list[tuple[str, bytes]] = []
-    inner: list[int] = []
+    printed: ClassVar[list[tuple[str, bytes]]] = []
+    inner: ClassVar[list[int]] = []
 
     def print(self, name: str, pdf: bytes) -> str:
         self.printed.append((name, pdf))

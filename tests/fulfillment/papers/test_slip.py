@@ -69,7 +69,7 @@ def test_every_serial_of_many_copies_is_printed_once_and_in_order(copies: int) -
 
 @pytest.mark.parametrize("to", [LONGEST, WIDEST], ids=["longest", "widest"])
 def test_the_longest_fields_stay_on_the_paper(to: Recipient) -> None:
-    wide = SlipLine("W" * 40, "W" * 200, "Blu-ray DL", 100_000, ("WWWW-WWWW-WWWW",) * 7)
+    wide = SlipLine("W" * 40, "W" * 200, "Double-layer Blu-ray", 100_000, ("WWWW-WWWW-WWWW",) * 7)
     pdf = render_slip(slip(wide, line(title=TITLE_OF_200), to=to)).content
     printed = reading_pdf.squeezed(pdf)
     assert "".join(TITLE_OF_200.split()) in printed

@@ -7,31 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from storefront.payer import StripePayer
 from tests.storefront.standin.asking import order
+from tests.storefront.standin.browsing import fill, launch, page_of
 from tests.storefront.standin.running import ROOT, StandIn
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
@@ -60,29 +49,6 @@ def shop() -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def page_of(browser: Browser, width: int = 360, scheme: str = "light") -> Iterator[Page]:
-    """A page without JavaScript; console errors (a policy that is violated) fail the test."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        java_script_enabled=False,
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
-    page = context.new_page()
-    refused: list[str] = []
-    page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
-    yield page
-    context.close()
-    assert refused == []
-
-
-def fill(page: Page, number: str) -> None:
-    page.get_by_label("Card number").fill(number)
-    page.get_by_label("Expiry date").fill("12/40")
-    page.get_by_label("Security code").fill("123")
-    page.get_by_label("Name on card").fill("Anna Weiß")
 
 
 def test_a_customer_pays(browser: Browser, payer: StripePayer, standin: StandIn) -> None:
@@ -152,7 +118,7 @@ def contrast(one: str, other: str) -> float:
 def test_every_colour_is_readable_on_its_ground_in_both_modes() -> None:
     css = (ROOT / "storefront/standin/standin.css").read_text()
     modes = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", part)) for part in css.split("@media")[:2]]
-    assert len(modes[0]) == len(modes[1]) == 12
+    assert len(modes[0]) == len(modes[1]) == 13
     texts = [("ink", "paper"), ("ink", "card"), ("quiet", "paper"), ("quiet", "card"), ("accent", "paper")]
     texts += [("accent", "card"), ("on-accent", "accent"), ("watch", "watch-ground"), ("bad", "bad-ground")]
     texts += [("bad", "card"), ("fine", "card")]
@@ -160,29 +126,3 @@ def test_every_colour_is_readable_on_its_ground_in_both_modes() -> None:
         for text, ground in texts:
             assert contrast(mode[text], mode[ground]) >= 4.5, (text, ground)
         assert contrast(mode["edge"], mode["card"]) >= 3  # the border of a field
-
-
-def take_shots(browser: Browser, payer: StripePayer, folder: Path) -> None:
-    """Every state of the page at both widths, light and dark: for eyes."""
-    for width in (360, 1440):
-        for scheme in ("light", "dark"):
-            with page_of(browser, width, scheme) as page:
-                opened = payer.open_checkout(order())
-                name = f"{width}-{scheme}.png"
-                page.goto(str(opened.url))
-                page.screenshot(path=folder / f"pay-{name}", full_page=True)
-                fill(page, "4000000000000127")
-                page.get_by_role("button", name="Pay €24.70").click()
-                page.get_by_text("Test card numbers").click()
-                page.screenshot(path=folder / f"declined-{name}", full_page=True)
-                fill(page, "4000002500003155")
-                page.get_by_role("button", name="Pay €24.70").click()
-                page.screenshot(path=folder / f"authenticate-{name}", full_page=True)
-                payer.expire_checkout(opened.id)
-                page.goto(str(opened.url))
-                page.screenshot(path=folder / f"expired-{name}", full_page=True)
-
-
-def test_every_state_can_be_pictured(browser: Browser, payer: StripePayer, tmp_path: Path) -> None:
-    take_shots(browser, payer, tmp_path)
-    assert len(list(tmp_path.glob("*.png"))) == 16

@@ -15,7 +15,7 @@ import stripe
 from storefront.standin.cards import IBAN_THAT_PAYS, TEST_CARDS, passes_luhn
 from storefront.standin.config import add_arguments, config_from
 from tests.storefront.standin.asking import order, payer_for, post, submit
-from tests.storefront.standin.running import ROOT, running_standin, still_alive
+from tests.storefront.standin.running import ROOT, StandIn, running_standin, still_alive
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -92,13 +92,11 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path: Path) -> None:
         assert standin.log_path.read_text() == ""
 
 
-def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
-    with running_standin(tmp_path) as standin:
-        port = int(standin.url.rpartition(":")[2])
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            address, _, local_port = line.split()[1].partition(":")
-            if int(local_port, 16) == port and line.split()[3] == "0A":
-                assert address == "0100007F"
+def test_it_listens_on_loopback_only(standin: StandIn) -> None:
+    port = int(standin.url.rpartition(":")[2])
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {words[1] for words in sockets if words[3] == "0A"}
+    assert {address for address in listening if int(address.partition(":")[2], 16) == port} == {f"0100007F:{port:04X}"}
 
 
 def test_no_card_or_account_number_is_ever_written_down(tmp_path: Path) -> None:

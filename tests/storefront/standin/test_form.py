@@ -82,6 +82,12 @@ def test_an_integer_must_be_one_and_in_range(text: str) -> None:
 
 def test_metadata_has_its_limits() -> None:
     assert Parameters({"metadata": {"a": "1", "b": ""}}).metadata() == {"a": "1"}
-    for tree in ({f"k{n}": "v" for n in range(51)}, {"k" * 41: "v"}, {"k": "v" * 501}, {"k": {"deeper": "v"}}):
+    too_much: list[Tree] = [
+        {f"k{n}": "v" for n in range(51)},
+        {"k" * 41: "v"},
+        {"k": "v" * 501},
+        {"k": {"deeper": "v"}},
+    ]
+    for tree in too_much:
         with pytest.raises(StripeError):
-            Parameters({"metadata": {**tree}}).metadata()
+            Parameters({"metadata": tree}).metadata()

@@ -130,19 +130,17 @@ def test_a_kill_while_the_bank_asks_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_dropped_webhooks_are_only_listed(tmp_path: Path) -> None:
-    with receiving_webhooks() as receiver, running_standin(tmp_path, receiver.url) as standin:
-        standin.stop()
-        standin.start("--drop-webhooks")
-        payer = payer_for(standin)
-        lost = payer.open_checkout(order())
-        submit(lost.url)
-        standin.stop()
-        standin.start()  # dropped for good: a reconciler must find them
-        told = payer.open_checkout(order())
-        submit(told.url)
-        events_about(payer, receiver, told.id, 1)
-        assert about(receiver.deliveries, lost.id) == []
-        assert len(standin.rows("SELECT id FROM events WHERE object_id = ?", lost.id)) == 1
+    with receiving_webhooks() as receiver:
+        with running_standin(tmp_path, receiver.url, "--drop-webhooks") as standin:
+            lost = payer_for(standin).open_checkout(order())
+            submit(lost.url)
+        with running_standin(tmp_path, receiver.url) as standin:  # dropped for good: a reconciler must find them
+            payer = payer_for(standin)
+            told = payer.open_checkout(order())
+            submit(told.url)
+            events_about(payer, receiver, told.id, 1)
+            assert about(receiver.deliveries, lost.id) == []
+            assert len(standin.rows("SELECT id FROM events WHERE object_id = ?", lost.id)) == 1
 
 
 def test_duplicated_webhooks_come_as_often_as_asked(tmp_path: Path) -> None:

@@ -1,0 +1,241 @@
+"""The journal whatever is resent, cancelled or restarted: a serial is started at most once."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from devices.agent.blanks import Blanks
+from devices.agent.changes import RESERVE
+from devices.agent.config import Drive
+from devices.agent.drivers.base import Burner, Result
+from devices.agent.journal import Journal, JournalError
+from devices.agent.ledger import Ledger, write_state
+from devices.agent.problems import RefusedError
+from devices.agent.wire import Blame, DiscState, Feed, Role, Verified, WriteOrder, WriteState
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+IMAGE = "a" * 64
+LOADED = 6
+
+
+def drive(blanks: int | None) -> Drive:
+    return Drive("d1", Role.COPIER, Feed.ROBOT, "stdio:/nowhere", ("CD-R",), None, blanks)
+
+
+def order(*serials: str, **more: object) -> WriteOrder:
+    discs = [{"serial": serial} for serial in serials]
+    return WriteOrder.model_validate({"image": IMAGE, "format": "cd", "discs": discs, **more})
+
+
+def open_journal(path: Path, blanks: int | None = LOADED) -> tuple[Journal, Ledger, Blanks]:
+    journal = Journal(path)
+    with journal.transaction() as connection:
+        connection.execute("INSERT OR IGNORE INTO images VALUES (?, 'iso', 1, 'x', 'ready', NULL, NULL, 0)", (IMAGE,))
+    counter = Blanks(journal, (drive(blanks),))
+    counter.load()
+    return journal, Ledger(journal), counter
+
+
+UUIDS = [UUID(int=number) for number in range(4)]
+SERIALS = st.lists(st.sampled_from("ABCDEF"), min_size=1, max_size=3, unique=True)
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Commands arrive in any order and number; the agent dies anywhere."""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "journal.sqlite3"
+        self.journal, self.ledger, self.blanks = open_journal(self.path)
+        self.identity = self.journal.journal_id
+        self.bodies: dict[UUID, tuple[str, ...]] = {}
+        self.started: list[str] = []
+        self.ended: dict[str, DiscState] = {}
+        self.sequence = self.journal.changes.sequence
+
+    def teardown(self) -> None:
+        self.journal.close()
+        self.folder.cleanup()
+
+    @rule(uuid=st.sampled_from(UUIDS), serials=SERIALS)
+    def put(self, uuid: UUID, serials: list[str]) -> None:
+        used = {serial for known in self.bodies.values() for serial in known}
+        try:
+            created = self.ledger.accept(uuid, order(*serials), NOW)
+        except RefusedError as refused:
+            assert refused.status == 409
+            assert uuid in self.bodies or used & set(serials) or refused.type == "cancelled"
+        else:
+            assert created == (uuid not in self.bodies)
+            assert self.bodies.setdefault(uuid, tuple(serials)) == tuple(serials)
+
+    @rule(uuid=st.sampled_from(UUIDS))
+    def cancel(self, uuid: UUID) -> None:
+        self.ledger.cancel(uuid, NOW)
+
+    @rule(pick=st.integers(0, 5), stale=st.booleans())
+    def start(self, pick: int, stale: bool) -> None:
+        planned = self.ledger.planned()
+        if planned:
+            disc = planned[pick % len(planned)]
+            if self.ledger.start(disc, "d1", ("burn", disc.serial), NOW):
+                self.started.append(disc.serial)
+            if stale:
+                assert not self.ledger.start(disc, "d1", (), NOW)
+
+    @rule(pick=st.integers(0, 5), state=st.sampled_from([DiscState.GOOD, DiscState.BAD]))
+    def finish(self, pick: int, state: DiscState) -> None:
+        if self.started:
+            serial = self.started[pick % len(self.started)]
+            self.ledger.finish(serial, Result(state, Verified.DIGEST), NOW)
+            self.ended.setdefault(serial, state)
+
+    @rule(uuids=st.sets(st.sampled_from(UUIDS)))
+    def record(self, uuids: set[UUID]) -> None:
+        self.ledger.record(uuids, NOW)
+
+    @rule()
+    def restart(self) -> None:
+        self.sequence = self.journal.changes.sequence
+        self.journal.close()
+        self.journal, self.ledger, self.blanks = open_journal(self.path)
+        assert self.journal.changes.sequence > self.sequence
+        for serial in self.ledger.recover(NOW):
+            assert self.ended.setdefault(serial, DiscState.UNKNOWN) is DiscState.UNKNOWN
+        assert self.journal.journal_id == self.identity
+
+    @invariant()
+    def every_serial_is_started_once_and_keeps_its_end(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        assert len(set(self.started)) == len(self.started)
+        for uuid, serials in self.bodies.items():
+            answer = self.ledger.find(uuid)
+            assert answer is not None
+            assert tuple(disc.serial for disc in answer.discs) == serials
+            for disc in answer.discs:
+                assert (disc.started_at is not None) == (disc.serial in self.started)
+                if disc.serial in self.ended:
+                    assert disc.state is self.ended[disc.serial]
+        (bin_,) = self.blanks.facts()
+        assert bin_.remaining == LOADED - len(self.started)
+
+
+TestJournal = JournalMachine.TestCase
+TestJournal.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[tuple[Journal, Ledger, Blanks]]:
+    found = open_journal(tmp_path / "journal.sqlite3")
+    yield found
+    found[0].close()
+
+
+def test_a_write_s_state_follows_from_its_discs() -> None:
+    planned, started, good, given_up = DiscState.PLANNED, DiscState.STARTED, DiscState.GOOD, DiscState.CANCELLED
+    assert write_state([planned, planned]) is WriteState.ACCEPTED
+    assert write_state([planned, good]) is WriteState.WRITING
+    assert write_state([started, given_up]) is WriteState.WRITING
+    assert write_state([good, DiscState.BAD, DiscState.UNKNOWN]) is WriteState.DONE
+    assert write_state([good, given_up]) is WriteState.CANCELLED
+    assert write_state([]) is WriteState.CANCELLED
+
+
+def test_a_disc_given_up_before_its_start_has_cost_no_blank(opened: tuple[Journal, Ledger, Blanks]) -> None:
+    _, ledger, blanks = opened
+    ledger.accept(UUIDS[0], order("A"), NOW)
+    (disc,) = ledger.planned()
+    ledger.give_up("A", "d1", Blame.DRIVE, "no drive can take it", NOW)
+    assert not ledger.start(disc, "d1", (), NOW)
+    answer = ledger.find(UUIDS[0])
+    assert answer is not None
+    assert (answer.state, answer.discs[0].state, answer.discs[0].started_at) == ("done", "bad", None)
+    assert blanks.facts()[0].remaining == LOADED
+
+
+def test_a_burner_is_kept_until_it_is_surely_gone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal, ledger, _ = open_journal(path)
+    ledger.accept(UUIDS[0], order("A", "B"), NOW)
+    first, second = ledger.planned()
+    for disc in (first, second):
+        assert ledger.start(disc, "d1", ("burn", disc.serial), NOW)
+    ledger.name_burner("A", Burner(4711, "boot/99", ("burn", "A")))
+    assert ledger.burners("d1") == []
+    journal.close()
+    for _ in range(2):
+        journal, ledger, _ = open_journal(path)
+        ledger.recover(NOW)
+        found = dict(ledger.burners("d1"))
+        journal.close()
+        assert found == {"A": Burner(4711, "boot/99", ("burn", "A")), "B": Burner(None, None, ("burn", "B"))}
+    journal, ledger, _ = open_journal(path)
+    ledger.forget_burner("A")
+    assert [serial for serial, _ in ledger.burners("d1")] == ["B"]
+    journal.close()
+
+
+def test_another_number_of_blanks_is_a_new_load(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    left = []
+    for number, blanks in enumerate([3, 3, 5, None, 5, 0]):
+        journal, ledger, counter = open_journal(path, blanks)
+        ledger.accept(UUID(int=number), order(f"S{number}"), NOW)
+        (disc,) = ledger.planned()
+        ledger.start(disc, "d1", (), NOW)
+        ledger.cancel(UUID(int=number), NOW)
+        ledger.recover(NOW)
+        left.append(counter.facts()[0].remaining)
+        journal.close()
+    assert left == [2, 1, 4, None, 4, 0]
+
+
+def test_the_sequence_survives_a_crash_in_the_middle_of_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal, _, _ = open_journal(path)
+    for _ in range(RESERVE + 5):
+        journal.changes.note(progress=True)
+    last = journal.changes.sequence
+    journal.close()  # nothing is saved in closing, so this is as a crash
+    journal, _, _ = open_journal(path)
+    assert last < journal.changes.sequence <= last + 2 * RESERVE
+    journal.close()
+
+
+def test_the_journal_is_written_through(opened: tuple[Journal, Ledger, Blanks]) -> None:
+    journal, _, _ = opened
+    assert journal.rows("PRAGMA synchronous")[0][0] == 2
+    assert journal.rows("PRAGMA journal_mode")[0][0] == "wal"
+
+
+def test_a_failed_transaction_leaves_nothing(opened: tuple[Journal, Ledger, Blanks]) -> None:
+    journal, ledger, _ = opened
+    with pytest.raises(sqlite3.IntegrityError), journal.transaction() as connection:
+        connection.execute("INSERT INTO refused_writes VALUES ('x', 'y')")
+        connection.execute("INSERT INTO refused_writes VALUES ('x', 'y')")
+    assert journal.rows("SELECT * FROM refused_writes") == []
+    assert ledger.accept(UUIDS[0], order("A"), NOW)
+
+
+def test_a_newer_or_damaged_journal_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    journal, _, _ = open_journal(path)
+    journal.rows("PRAGMA user_version = 99")
+    journal.close()
+    with pytest.raises(JournalError, match="has version 99"):
+        Journal(path)
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(JournalError, match="not a database"):
+        Journal(path)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+
+from fulfillment.planning.cost import disc_seconds
+from fulfillment.planning.model import Share, Snapshot, Wait
+from fulfillment.planning.planner import ROUNDS, plan, project
+from fulfillment.planning.policies import FirstCome
+from tests.fulfillment.planning.fleets import MB, job, rates, snapshots, writer
+
+FIRST_COME = FirstCome()
+
+
+def test_a_job_goes_to_the_writer_that_finishes_it_first() -> None:
+    slow, quick = writer("slow", speed=2 * MB), writer("quick", speed=20 * MB)
+    decided = plan(Snapshot((job("one"),), (slow, quick)), FIRST_COME, 0.0)
+    assert [(each.writer, each.copies) for each in decided.assignments] == [("quick", 1)]
+
+
+def test_a_cached_image_wins_by_being_sooner() -> None:
+    bare, holding = writer("a-bare"), writer("b-holding", cached=("image-a",))
+    decided = plan(Snapshot((job("one"),), (bare, holding)), FIRST_COME, 0.0)
+    assert [each.writer for each in decided.assignments] == ["b-holding"]
+
+
+def test_work_waits_for_a_better_busy_writer_rather_than_start_on_a_bad_one() -> None:
+    idle_snail = writer("snail", speed=0.1 * MB)
+    busy_hare = writer("hare", speed=20 * MB, busy_until=60.0, outstanding=2)
+    decided = plan(Snapshot((job("one"),), (idle_snail, busy_hare)), FIRST_COME, 0.0)
+    assert decided.assignments == ()
+    assert decided.waits == {"one": Wait.DRIVE}
+
+
+def test_jobs_of_the_same_image_share_one_write_and_one_turn() -> None:
+    jobs = (job("first", sequence=1), job("other", "image-b", sequence=2), job("third", copies=2, sequence=3))
+    decided = plan(Snapshot(jobs, (writer("w", drives=4),)), FIRST_COME, 0.0)
+    shared = next(each for each in decided.assignments if each.image == "image-a")
+    assert shared.shares == (Share("first", 1), Share("third", 2))
+
+
+def test_a_big_job_is_split_over_the_fleet() -> None:
+    fleet = tuple(writer(f"w{number}", drives=2, cached=("image-a",)) for number in range(3))
+    decided = plan(Snapshot((job("big", copies=12),), fleet), FIRST_COME, 0.0)
+    assert Counter({each.writer: each.copies for each in decided.assignments}) == {"w0": 4, "w1": 4, "w2": 4}
+
+
+def test_a_writer_holds_no_more_than_two_rounds() -> None:
+    decided = plan(Snapshot((job("big", copies=100),), (writer("w", drives=3, outstanding=2),)), FIRST_COME, 0.0)
+    assert [each.copies for each in decided.assignments] == [3 * ROUNDS - 2]
+
+
+def test_without_enough_blanks_work_goes_to_another_writer_and_then_waits_for_blanks() -> None:
+    few, more = writer("few", cached=("image-a",), blanks={"cd": 1}), writer("more", blanks={"cd": 1})
+    decided = plan(Snapshot((job("one", copies=3),), (few, more)), FIRST_COME, 0.0)
+    assert {each.writer: each.copies for each in decided.assignments} == {"few": 1, "more": 1}
+    none_left = Snapshot((job("one"),), (writer("few", blanks={"cd": 0}),))
+    assert plan(none_left, FIRST_COME, 0.0).waits == {"one": Wait.BLANKS}
+
+
+def test_a_format_nobody_writes_waits_for_a_writer() -> None:
+    decided = plan(Snapshot((job("film", format="bd"),), (writer("w"),)), FIRST_COME, 0.0)
+    assert decided.waits == {"film": Wait.WRITER}
+
+
+def test_a_job_whose_image_is_being_made_is_projected_but_not_sent() -> None:
+    later = Snapshot((job("later", image_ready_at=1000.0),), (writer("w", drives=1),))
+    assert plan(later, FIRST_COME, 0.0).assignments == ()
+    assert plan(later, FIRST_COME, 0.0).waits == {"later": Wait.IMAGE}
+    fetched = 1000.0 + 100 * MB / (50 * MB)
+    assert project(later, FIRST_COME, 0.0).finishes["later"] == fetched + disc_seconds(rates(), 100 * MB, "cd")
+
+
+def test_after_a_bad_disc_the_next_try_goes_to_another_writer_if_there_is_one() -> None:
+    bad, other = writer("bad", cached=("image-a",)), writer("other", speed=2 * MB)
+    again = job("again", avoid=("bad",))
+    assert [each.writer for each in plan(Snapshot((again,), (bad, other)), FIRST_COME, 0.0).assignments] == ["other"]
+    assert [each.writer for each in plan(Snapshot((again,), (bad,)), FIRST_COME, 0.0).assignments] == ["bad"]
+
+
+def test_the_projection_counts_discs_that_are_under_way() -> None:
+    going = Snapshot((), (writer("w"),), under_way={"going": 77.0})
+    assert project(going, FIRST_COME, 0.0).finishes == {"going": 77.0}
+
+
+@given(snapshots())
+def test_a_plan_is_always_carried_out_by_writers_that_can(snapshot: Snapshot) -> None:
+    decided = plan(snapshot, FIRST_COME, 0.0)
+    fleet = {each.id: each for each in snapshot.writers}
+    jobs = {each.id: each for each in snapshot.jobs}
+    sent: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    blanks: Counter[tuple[str, str]] = Counter()
+    for assignment in decided.assignments:
+        assert assignment.format in fleet[assignment.writer].formats
+        taken[assignment.writer] += assignment.copies
+        blanks[assignment.writer, assignment.format] += assignment.copies
+        for share in assignment.shares:
+            assert share.copies > 0
+            assert (jobs[share.job].image, jobs[share.job].format) == (assignment.image, assignment.format)
+            assert jobs[share.job].image_ready_at == 0.0
+            sent[share.job] += share.copies
+    assert all(copies <= jobs[name].copies for name, copies in sent.items())
+    for name, count in taken.items():
+        assert count + fleet[name].outstanding <= ROUNDS * len(fleet[name].drives)
+    for (name, format_), count in blanks.items():
+        assert count <= fleet[name].blanks.get(format_, count)
+    assert set(sent) | set(decided.waits) == set(jobs)
+
+
+@given(snapshots())
+def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot) -> None:
+    assert plan(snapshot, FIRST_COME, 0.0) == plan(snapshot, FIRST_COME, 0.0)
+
+
+@given(snapshots())
+def test_nothing_waits_for_a_drive_while_the_whole_fleet_stands_idle(snapshot: Snapshot) -> None:
+    idle = tuple(
+        replace(each, outstanding=0, drives=tuple(replace(drive, free_at=0.0) for drive in each.drives))
+        for each in snapshot.writers
+    )
+    decided = plan(replace(snapshot, writers=idle), FIRST_COME, 0.0)
+    if not decided.assignments:
+        assert Wait.DRIVE not in decided.waits.values()
+
+
+@given(snapshots())
+def test_a_projected_job_is_never_done_before_its_own_discs_could_be(snapshot: Snapshot) -> None:
+    quickest = disc_seconds(rates(10 * MB), MB, "cd")
+    for finish in project(snapshot, FIRST_COME, 0.0).finishes.values():
+        assert finish >= quickest

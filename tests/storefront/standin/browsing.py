@@ -1,0 +1,72 @@
+"""The hosted page in Debian's Chromium: opens it, fills it in, and pictures every state of it for `make shots`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Page, Playwright
+
+from storefront.payer import StripePayer
+from tests.storefront.standin.asking import order
+
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+
+
+@contextmanager
+def page_of(browser: Browser, width: int = 360, scheme: str = "light") -> Iterator[Page]:
+    """A page without JavaScript; console errors (a policy that is violated) fail the test."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        java_script_enabled=False,
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
+    yield page
+    context.close()
+    assert refused == []
+
+
+def fill(page: Page, number: str) -> None:
+    page.get_by_label("Card number").fill(number)
+    page.get_by_label("Expiry date").fill("12/40")
+    page.get_by_label("Security code").fill("123")
+    page.get_by_label("Name on card").fill("Anna Weiß")
+
+
+def take_shots(browser: Browser, payer: StripePayer, folder: Path) -> None:
+    """Every state of the page at both widths, light and dark: for eyes."""
+    for width in (360, 1440):
+        for scheme in ("light", "dark"):
+            with page_of(browser, width, scheme) as page:
+                opened = payer.open_checkout(order())
+                name = f"{width}-{scheme}.png"
+                page.goto(str(opened.url))
+                page.screenshot(path=folder / f"pay-{name}", full_page=True)
+                fill(page, "4000000000000127")
+                page.get_by_role("button", name="Pay €24.70").click()
+                page.get_by_text("Test card numbers").click()
+                page.screenshot(path=folder / f"declined-{name}", full_page=True)
+                fill(page, "4000002500003155")
+                page.get_by_role("button", name="Pay €24.70").click()
+                page.screenshot(path=folder / f"authenticate-{name}", full_page=True)
+                payer.expire_checkout(opened.id)
+                page.goto(str(opened.url))
+                page.screenshot(path=folder / f"expired-{name}", full_page=True)
