@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
@@ -18,6 +19,8 @@ from archive.mastering import without_collector
 from archive.names import Spelling, spell_tree
 from archive.progress import CHECKING, Watch
 from archive.tree import CHUNK, Entry, EntryKind, Tree, changed
+
+ONE_EXTENT: Final = 0xFFFF_F800  # bytes; what is longer has several records in ISO 9660 (pycdlib, xorriso)
 
 Extents = list[tuple[int, int]]  # (offset, length) in bytes, in the order of the file
 
@@ -61,7 +64,7 @@ def _find_files(image: Path, tree: Tree) -> dict[str, Extents]:
 
 def _extents(disc: pycdlib.PyCdlib, tree: Tree, entry: Entry, spelling: Spelling) -> Extents:
     """Where the file lies. Every file system on the disc must find it at the same place."""
-    extents = _joined(disc.get_file_byte_extents(rr_path=f"/{entry.path}"))
+    extents = _joined(_by_rock_ridge(disc, f"/{entry.path}", entry.size))
     if sum(length for _, length in extents) != entry.size:
         raise changed(tree.root / entry.path)
     others = [disc.get_file_byte_extents(joliet_path=spelling.joliet)] if disc.has_joliet() else []
@@ -70,6 +73,14 @@ def _extents(disc: pycdlib.PyCdlib, tree: Tree, entry: Entry, spelling: Spelling
     if any(_joined(other) != extents for other in others):
         raise ArchiveError("source", f"{entry.path} lies at two places of the image; this maker can't be used.")
     return extents
+
+
+def _by_rock_ridge(disc: pycdlib.PyCdlib, path: str, size: int) -> Extents:
+    if size <= ONE_EXTENT:
+        return list(disc.get_file_byte_extents(rr_path=path))
+    # By its Rock Ridge name pycdlib finds the last record of a file that has several; by its ISO name the first.
+    iso_path = disc.full_path_from_dirrecord(disc.get_record(rr_path=path))
+    return list(disc.get_file_byte_extents(iso_path=iso_path))
 
 
 def _joined(extents: Extents) -> Extents:

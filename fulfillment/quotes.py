@@ -11,6 +11,7 @@ from fulfillment import dates, plan_runs
 from fulfillment.models import Service
 from fulfillment.planning import projection
 from fulfillment.planning.model import JobView
+from fulfillment.promise import ShopCalendar, promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,20 @@ class Option:
 def options(wanted: Sequence[Wanted], country: str, now: dt.datetime) -> list[Option]:
     """Every service that goes to the country, cheapest first."""
     ready, plan_run = _ready(wanted, now)
-    return [_option(service, country, ready, plan_run) for service in dates.services_to(country)]
+    calendar = dates.shop_calendar()
+    return [_option(service, country, calendar, ready, plan_run) for service in dates.services_to(country)]
 
 
 def option(wanted: Sequence[Wanted], service: Service, country: str, now: dt.datetime) -> Option:
     """One service. Its dates are None if it doesn't go there."""
-    return _option(service, country, *_ready(wanted, now))
+    return _option(service, country, dates.shop_calendar(), *_ready(wanted, now))
 
 
-def _option(service: Service, country: str, ready: dt.datetime | None, plan_run: int | None) -> Option:
-    promised = dates.promise_for(ready, service, country) if ready else None
+def _option(
+    service: Service, country: str, calendar: ShopCalendar, ready: dt.datetime | None, plan_run: int | None
+) -> Option:
+    transit = dates.transit(service, country)
+    promised = promise(ready, calendar, transit) if ready and transit else None
     return Option(
         service=service,
         price_minor=dates.price(service, country),
@@ -63,12 +68,13 @@ def _ready(wanted: Sequence[Wanted], now: dt.datetime) -> tuple[dt.datetime | No
     if found is None or not wanted:
         return None, None
     run, standing = found
-    views = [_view(number, want, now) for number, want in enumerate(wanted)]
+    views = [view(number, want, now) for number, want in enumerate(wanted)]
     ready = projection.quote(standing, views, now.timestamp())
     return (dt.datetime.fromtimestamp(ready, dt.UTC), run.pk) if ready is not None else (None, None)
 
 
-def _view(number: int, wanted: Wanted, now: dt.datetime) -> JobView:
+def view(number: int, wanted: Wanted, now: dt.datetime) -> JobView:
+    """Wanted discs as planning sees them: a job that has just come in."""
     image = wanted.image
     return JobView(
         id=str(number),

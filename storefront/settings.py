@@ -260,5 +260,5 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("SPINDLE_LOG_LEVEL", "INFO")},
-    "loggers": {"celery": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {"celery": {"level": "WARNING"}, "stripe": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
 }

@@ -140,6 +140,8 @@ def serve(config: Config, tls_cert: str | None, tls_key: str | None, until: Call
     thread.start()
     host, port = listener.getsockname()[:2]
     scheme = "https" if tls_cert else "http"
+    if not config.tokens_sha256:
+        log.warning("nobody may command this agent: give [accept] tokens_sha256")
     log.info("%s: listening on %s://%s:%d, %d drives", config.name, scheme, host, port, len(config.drives))
     try:
         until()

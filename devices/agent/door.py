@@ -12,6 +12,7 @@ from devices.agent.tokens import Tokens
 from devices.agent.wire import ProblemType
 
 MOST_BYTES: Final = 1 << 20
+MOST_DRAINED: Final = 8 << 20
 OPEN: Final = "/v1/openapi.json"
 
 
@@ -30,10 +31,12 @@ class Door:
         refusal = self._refusal(headers)
         if refusal is not None:
             extra = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
+            await _drain(receive)
             await answer(refusal, {**extra, "Connection": "close"})(scope, receive, send)
             return
         body = await _read(receive)
         if body is None:
+            await _drain(receive)
             await answer(_too_large(), {"Connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
@@ -54,11 +57,22 @@ async def _read(receive: Receive) -> bytes | None:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        piece: bytes = message.get("body", b"")
+        body += piece
         if len(body) > MOST_BYTES:
             return None
         if not message.get("more_body", False):
             return body
+
+
+async def _drain(receive: Receive) -> None:
+    """Take in what is being sent, within bounds: a caller whose sending breaks never reads the answer."""
+    seen = 0
+    while seen <= MOST_DRAINED:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

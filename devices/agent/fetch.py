@@ -134,14 +134,14 @@ class Fetcher:
         """One try. Says whether there is to be another."""
         stored = self._store.find(digest)
         if stored is None or stored.state is not ImageState.RECEIVING:
+            self._store.drop_part(digest)
             return False
         try:
             if self._files_url is None:
                 raise HopelessError("this agent has no [server] url, so it can't fetch files")
             self._download(stored, f"{self._files_url}/{digest}", self._step(digest))
         except PurgedError:
-            if not self._stop.is_set():
-                self._store.settle(digest, "purged")
+            self._store.drop_part(digest)
         except TryAgainError as fault:
             log.warning("image %s: %s; trying again", digest, fault)
             return True

@@ -43,7 +43,7 @@ class HashingFile:
             self._file.truncate(0)
         self._file.seek(0)
         buffer = memoryview(bytearray(BLOCK))
-        while got := self._file.readinto(buffer):
+        while self.length < size and (got := self._file.readinto(buffer)):
             self._hash.update(buffer[:got])
             self.length += got
 

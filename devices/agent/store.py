@@ -113,6 +113,14 @@ class Store:
                 path.unlink(missing_ok=True)
         return done.rowcount == 1
 
+    def drop_part(self, digest: str) -> None:
+        """A fetch was given up: its part goes, unless the file is wanted (again)."""
+        with self._lock:
+            stored = self.find(digest)
+            if stored is None or stored.state is not ImageState.RECEIVING:
+                self.part(digest).unlink(missing_ok=True)
+                self._received.pop(digest, None)
+
     def trusted(self, digest: str) -> Stored | None:
         """The image if it is ready and its file is the one that was checked; else it is not ready any more."""
         stored = self.find(digest)

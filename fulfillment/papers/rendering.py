@@ -45,7 +45,7 @@ def to_pdf(html: str) -> Pdf:
     if letters:
         raise GlyphsMissingError(
             f"No font on this machine has {' '.join(letters[:20])} ({_script(letters[0])}): "
-            "install a font package that covers it (for Chinese, Japanese and Korean fonts-droid-fallback)."
+            "install one that does (Debian: fonts-wqy-microhei for Chinese, Japanese and Korean, else fonts-noto-core)."
         )
     return Pdf(content=content, pages=len(document.pages))
 

@@ -60,7 +60,7 @@ def disc_art(title: Title) -> dict[str, Any]:
     digest = hashlib.sha256(title.part_number.encode()).digest()
     ground, figure = PALETTE[digest[0] % len(PALETTE)]
     bands = [
-        {"radius": 30 + 9 * ring, "from": digest[ring + 1] * 100 // 256, "long": 12 + digest[ring + 8] * 55 // 256}
+        {"radius": 30 + 9 * ring, "from": digest[ring + 1] * 360 // 256, "long": 12 + digest[ring + 8] * 55 // 256}
         for ring in range(7)
     ]
     return {"title": title, "ground": ground, "figure": figure, "bands": bands}
@@ -93,4 +93,6 @@ def field(bound: Any, hint: str = "") -> dict[str, Any]:
     attrs: dict[str, str] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attrs["aria-invalid"] = "true"
-    return {"field": bound, "hint": hint, "widget": bound.as_widget(attrs=attrs)}
+    # A postal code is asked of most, though not of everybody: «if wanted» would mislead.
+    optional = not bound.field.required and bound.name != "postal_code"
+    return {"field": bound, "hint": hint, "optional": optional, "widget": bound.as_widget(attrs=attrs)}

@@ -46,7 +46,11 @@ def front(request: HttpRequest) -> HttpResponse:
         return render(
             request, "shop/search.html", {"query": query, "titles": found[:100], "count": len(found), "name": name}
         )
-    shelves = [Shelf("New", "", list(sold_titles().order_by("-created_at")[:SHELF]))]
+    newest = list(sold_titles().order_by("-created_at")[: SHELF + 1])
+    if len(newest) <= SHELF:  # a small catalogue is one shelf, not five with a title each
+        shelf = Shelf("Titles", "", sorted(newest, key=lambda title: title.title.casefold()))
+        return render(request, "shop/front.html", {"shelves": [shelf] if newest else []})
+    shelves = [Shelf("New", "", newest[:SHELF])]
     for kind, name in NAMES.items():
         shelves.append(Shelf(name, kind, list(sold_titles().filter(kind=kind).order_by("title")[:SHELF])))
     return render(request, "shop/front.html", {"shelves": [shelf for shelf in shelves if shelf.titles]})

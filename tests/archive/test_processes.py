@@ -76,11 +76,8 @@ def test_a_killed_process_leaves_nothing_that_can_be_seen(images: Path, big_fold
 def test_running_it_again_after_a_kill_finishes(images: Path, big_folder: Path, tmp_path: Path) -> None:
     killed_half_way(images, big_folder, tmp_path / "mark")
 
+    let_the_lease_run_out()
     with start(images, NORMAL, big_folder, tmp_path / "mark") as process:
-        # It waits for a holder who may be alive: nobody knows yet that he isn't.
-        time.sleep(0.1)
-        assert process.poll() is None
-        let_the_lease_run_out()
         output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, errors

@@ -33,7 +33,7 @@ def image(images: Path) -> Image:
 def ask(image: Image, method: str = "get", **headers: str) -> tuple[HttpResponseBase, bytes]:
     request = getattr(RequestFactory(), method)("/", headers=headers)
     response = serve_image(request, image)
-    body = b"".join(response) if response.streaming else response.content  # type: ignore[attr-defined, arg-type] # either kind
+    body = b"".join(response) if response.streaming else response.content  # type: ignore[attr-defined] # either kind
     response.close()
     return response, body
 

@@ -50,7 +50,7 @@ def test_the_same_image_kept_twice_is_one_file(images: Path) -> None:
 def test_drafts_of_the_dead_are_swept_and_those_of_the_living_are_not(images: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; import storefront.settings as s;"
-        "s.SPINDLE_IMAGES = Path(sys.argv[1]); import django; django.setup();"
+        "s.SPINDLE_IMAGES = Path(sys.argv[1]); s.INSTALLED_APPS[:] = ['archive']; import django; django.setup();"
         "from archive import storage; d = storage.draft(); d.__enter__(); os.kill(os.getpid(), 9)"
     )
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "storefront.settings"}

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
+from django.conf import settings as spindle
 
 from devices import dispatch, reports, tokens
 from devices.agent import wire
@@ -88,7 +88,7 @@ def states(write: Write) -> list[str]:
 
 
 def command_token(uuid: UUID, generation: int = 1) -> str:
-    return tokens.command_token(settings.SPINDLE_WRITER_KEY, uuid, generation)
+    return tokens.command_token(spindle.SPINDLE_WRITER_KEY, uuid, generation)
 
 
 @pytest.fixture
@@ -119,3 +119,11 @@ def new_plant(db: None, clock: Clock) -> Iterator[Callable[[str], Plant]]:
 @pytest.fixture
 def plant(new_plant: Callable[[str], Plant]) -> Plant:
     return new_plant("Writer 1")
+
+
+@pytest.fixture(autouse=True)
+def _pages_without_collected_files(settings: Any) -> None:
+    """Pages and doors work in a data folder where `collectstatic` never ran."""
+    settings.WHITENOISE_AUTOREFRESH = True
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": backend}

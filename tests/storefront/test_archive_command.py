@@ -112,6 +112,22 @@ def test_a_wanted_format_is_taken_and_each_has_its_price(folder: Path) -> None:
     assert "price    CD €9.90 · DVD €14.90" in said
 
 
+def test_a_version_that_outgrew_a_format_is_not_sold_on_it_any_more(folder: Path) -> None:
+    add(folder, price="4.90", format="cd-mini")
+    add(folder, price="9.90", format="dvd")
+    (folder / "big").touch()
+    os.truncate(folder / "big", 250_000_000)
+
+    said = add(folder, price="5.90")
+
+    assert "P-1001 A title on Mini CD: not sold any more, because this version doesn't fit.\n" in said
+    assert list(Product.objects.order_by("format").values_list("format", "price_minor", "active")) == [
+        ("cd", 590, True),
+        ("cd-mini", 490, False),
+        ("dvd", 990, True),
+    ]
+
+
 def test_what_is_too_big_for_its_format_names_the_smallest_that_fits(folder: Path, images: Path) -> None:
     (folder / "big").touch()
     os.truncate(folder / "big", 800_000_000)  # sparse

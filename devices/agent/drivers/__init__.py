@@ -21,7 +21,7 @@ def load_driver(name: str, drive: Drive, workspace: Path) -> Driver:
         raise ConfigError(f"driver.name: {name!r} is not shipped; use {known} or a dotted path to a class")
     try:
         made = getattr(import_module(module), attribute)(drive, workspace)
-    except (ImportError, AttributeError) as fault:
+    except (ImportError, AttributeError, TypeError, ValueError) as fault:
         raise ConfigError(f"driver.name: {name!r} can't be loaded: {fault}") from fault
     if not isinstance(made, Driver):
         raise ConfigError(f"driver.name: {name!r} is not a devices.agent.drivers.base.Driver")

@@ -74,6 +74,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"{version}: added.")
         self._set_price(version, options["format"], price)
+        self._stop_what_does_not_fit(version)
         self._print_title(version.title)
 
     def show(self, options: dict[str, Any]) -> None:
@@ -105,6 +106,15 @@ class Command(BaseCommand):
             format=disc_format or (smallest.key if smallest else ""),
             defaults={"price_minor": price, "active": True},
         )
+
+    def _stop_what_does_not_fit(self, version: TitleVersion) -> None:
+        """A new version may have grown out of a format that the title was sold on."""
+        outgrown = Product.objects.filter(title=version.title, active=True).exclude(
+            format__in=[format_.key for format_ in version.formats]
+        )
+        for product in outgrown:
+            self.stdout.write(f"{product}: not sold any more, because this version doesn't fit.")
+        outgrown.update(active=False)
 
     def _print_title(self, title: Title) -> None:
         who = f" · {title.who}" if title.who else ""

@@ -48,6 +48,11 @@ def read(folder: Path, text: str) -> Config:
     return read_config(file)
 
 
+def read_and_load(folder: Path, text: str) -> None:
+    config = read(folder, text)
+    load_driver(config.driver, config.drives[0], folder)
+
+
 def test_the_whole_file_is_read_and_paths_are_relative_to_it(tmp_path: Path) -> None:
     config = read(tmp_path, GOOD)
     assert (config.host, config.port, config.state) == ("127.0.0.1", 9101, tmp_path / "state")
@@ -131,8 +136,7 @@ def test_absolute_paths_and_a_token_file_are_taken_as_they_are(tmp_path: Path) -
 def test_a_fault_names_the_key(tmp_path: Path, old: str, new: str, told: str) -> None:
     assert old in GOOD
     with pytest.raises(ConfigError) as caught:
-        config = read(tmp_path, GOOD.replace(old, new, 1))
-        load_driver(config.driver, config.drives[0], tmp_path)
+        read_and_load(tmp_path, GOOD.replace(old, new, 1))
     assert told in str(caught.value)
 
 

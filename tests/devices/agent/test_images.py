@@ -216,7 +216,7 @@ def test_a_part_that_was_spoilt_while_the_agent_was_dead_is_never_used(start: St
 def test_a_ready_image_that_is_gone_at_the_start_is_fetched_again(start: Start, shop: Shop) -> None:
     agent = start()
     digest = agent.have(image_of(5000))
-    agent.stop()
+    agent.kill()
     (agent.folder / "state" / "images" / digest).unlink()
     (agent.folder / "state" / "images" / "left-over").write_text("nobody announced this")
     agent.start()

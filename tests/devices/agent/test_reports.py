@@ -73,7 +73,7 @@ def test_no_disc_begins_before_a_report_of_this_boot_was_answered_200(start: Sta
 def test_without_a_server_address_discs_begin_at_once(start: Start, shop: Shop) -> None:
     agent = start(drives=1)
     image = agent.have(image_of(5000))
-    agent.stop()
+    agent.kill()
     agent.shop = None
     agent.start()
     uuid, _ = agent.write(image, "AAA")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,22 +36,22 @@ def test_discs_are_written_on_several_drives_and_verified(start: Start, shop: Sh
     assert final["writes"][0]["uuid"] == str(uuid)
 
 
-def test_an_image_that_is_no_whole_number_of_sectors_is_verified_over_its_own_length(start: Start) -> None:
-    agent = start(drives=1)
+def test_an_image_that_is_no_whole_number_of_sectors_is_verified_over_its_own_length(shared: AgentProcess) -> None:
+    agent = shared
     uuid, _ = agent.write(agent.have(image_of(10_001)), "ODD")
     assert agent.await_write(uuid)["ODD"]["verified"] == "digest"
 
 
-def test_the_same_write_again_answers_200_and_writes_nothing_more(start: Start) -> None:
-    agent = start()
+def test_the_same_write_again_answers_200_and_writes_nothing_more(shared: AgentProcess) -> None:
+    agent = shared
     image = agent.have(image_of(5000))
-    uuid, first = agent.write(image, "AAA")
+    uuid, first = agent.write(image, "SAME-AAA")
     assert first.status == 201
     agent.await_write(uuid)
-    written = agent.disc("AAA").stat().st_mtime_ns
-    _, again = agent.write(image, "AAA", uuid=uuid, verify=True)  # a default spelt out is the same body
+    written = agent.disc("SAME-AAA").stat().st_mtime_ns
+    _, again = agent.write(image, "SAME-AAA", uuid=uuid, verify=True)  # a default spelt out is the same body
     assert (again.status, again.json["state"]) == (200, "done")
-    assert agent.disc("AAA").stat().st_mtime_ns == written
+    assert agent.disc("SAME-AAA").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(
@@ -84,35 +84,39 @@ def test_a_write_that_cannot_be_followed_is_refused(
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> object:
-    """One agent for all refusals: they change nothing."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """One agent for what needs none of its own."""
     shop = Shop()
-    agent = AgentProcess(tmp_path_factory.mktemp("refusals"), shop)
+    agent = AgentProcess(tmp_path_factory.mktemp("shared"), shop)
     try:
-        agent.start()
-        image = agent.have(image_of(5000))
-        uuid, _ = agent.write(image, "USED")
-        agent.await_write(uuid)
-        yield agent, image
+        yield agent.start()
     finally:
         agent.clean_up()
         shop.close()
 
 
-def test_another_body_another_journal_and_a_purged_image_are_conflicts(start: Start) -> None:
-    agent = start()
-    image = agent.have(image_of(5000))
-    uuid, _ = agent.write(image, "AAA")
-    assert agent.write(image, "BBB", uuid=uuid)[1].json["type"] == "different-body"
+@pytest.fixture(scope="module")
+def prepared(shared: AgentProcess) -> tuple[AgentProcess, str]:
+    """An image that is ready, and a serial that is used."""
+    image = shared.have(image_of(5001))
+    shared.write(image, "USED")
+    return shared, image
+
+
+def test_another_body_another_journal_and_a_purged_image_are_conflicts(shared: AgentProcess) -> None:
+    agent = shared
+    image = agent.have(image_of(5000, seed=5))
+    uuid, _ = agent.write(image, "OTHER-AAA")
+    assert agent.write(image, "OTHER-BBB", uuid=uuid)[1].json["type"] == "different-body"
     journal = agent.state()["journal_id"]
-    body = {"image": image, "format": "cd", "discs": [{"serial": "CCC"}]}
+    body = {"image": image, "format": "cd", "discs": [{"serial": "OTHER-CCC"}]}
     other = agent.call("PUT", f"/v1/writes/{uuid4()}", body, headers={"Spindle-Journal": str(uuid4())})
     assert (other.status, other.json["type"]) == (409, "other-journal")
     right = agent.call("PUT", f"/v1/writes/{uuid4()}", body, headers={"Spindle-Journal": journal})
     assert right.status == 201
-    await_true(lambda: {d["state"] for w in agent.state()["writes"] for d in w["discs"]} == {"good"})
+    await_true(lambda: {w["state"] for w in agent.state()["writes"]} == {"done"})
     assert agent.call("DELETE", f"/v1/images/{image}").status == 204
-    assert agent.write(image, "DDD")[1].json["type"] == "image-missing"
+    assert agent.write(image, "OTHER-DDD")[1].json["type"] == "image-missing"
 
 
 def test_cancelling_gives_up_what_is_not_started_and_finishes_the_rest(start: Start) -> None:
@@ -132,21 +136,21 @@ def test_cancelling_gives_up_what_is_not_started_and_finishes_the_rest(start: St
     assert agent.write(image, "RUNS", "WAITS", uuid=uuid)[1].status == 200
 
 
-def test_a_write_cancelled_before_it_came_is_refused_later(start: Start) -> None:
-    agent = start()
+def test_a_write_cancelled_before_it_came_is_refused_later(shared: AgentProcess) -> None:
+    agent = shared
     uuid = uuid4()
     assert agent.call("DELETE", f"/v1/writes/{uuid}").status == 202
     assert agent.call("DELETE", f"/v1/writes/{uuid}").status == 202
     image = agent.have(image_of(5000))
-    answer = agent.write(image, "AAA", uuid=uuid)[1]
+    answer = agent.write(image, "GONE-AAA", uuid=uuid)[1]
     assert (answer.status, answer.json["type"]) == (409, "cancelled")
-    assert agent.state()["writes"] == []
+    assert str(uuid) not in [write["uuid"] for write in agent.state()["writes"]]
 
 
-def test_without_verification_a_disc_is_good_with_none(start: Start) -> None:
-    agent = start(drives=1)
-    uuid, _ = agent.write(agent.have(image_of(5000)), "AAA", verify=False)
-    disc = agent.await_write(uuid)["AAA"]
+def test_without_verification_a_disc_is_good_with_none(shared: AgentProcess) -> None:
+    agent = shared
+    uuid, _ = agent.write(agent.have(image_of(5000)), "NOVERIFY-AAA", verify=False)
+    disc = agent.await_write(uuid)["NOVERIFY-AAA"]
     assert (disc["state"], disc["verified"]) == ("good", "none")
 
 
@@ -167,17 +171,17 @@ def test_a_named_drive_writes_all_discs_and_a_drained_one_is_reserved(start: Sta
     assert agent.call("POST", "/v1/drives/d9/drain").status == 404
 
 
-def test_a_face_has_to_be_there_and_is_kept_while_it_is_wanted(start: Start) -> None:
-    agent = start(drives=1)
+def test_a_face_has_to_be_there_and_is_kept_while_it_is_wanted(shared: AgentProcess) -> None:
+    agent = shared
     image = agent.have(image_of(5000))
     face = agent.have(b"%PDF-1.7 a face", layout="face")
-    discs = [{"serial": "AAA", "face": face}]
+    discs = [{"serial": "FACE-AAA", "face": face}]
     body = {"image": image, "format": "cd", "discs": discs}
     uuid = uuid4()
     assert agent.call("PUT", f"/v1/writes/{uuid}", body).status == 201
-    assert agent.await_write(uuid)["AAA"]["state"] == "good"
+    assert agent.await_write(uuid)["FACE-AAA"]["state"] == "good"
     # A face is not an image to write, nor the other way round.
-    wrong = {"image": face, "format": "cd", "discs": [{"serial": "BBB"}]}
+    wrong = {"image": face, "format": "cd", "discs": [{"serial": "FACE-BBB"}]}
     assert agent.call("PUT", f"/v1/writes/{uuid4()}", wrong).json["field"] == "image"
 
 
@@ -187,11 +191,11 @@ def test_an_empty_bin_takes_nothing_until_another_load_is_configured(start: Star
     uuid, _ = agent.write(image, "AAA", "BBB")
     agent.await_disc(uuid, "AAA", "good")
     await_true(lambda: agent.drive("d1")["reasons"] == ["media-empty"])
-    agent.stop()
+    agent.kill()
     agent.start()
     assert agent.drive("d1")["reasons"] == ["media-empty"]
     assert agent.discs(uuid)["BBB"]["state"] == "planned"
-    agent.stop()
+    agent.kill()
     agent.blanks = 5
     agent.start()
     assert agent.await_write(uuid)["BBB"]["state"] == "good"
@@ -251,14 +255,14 @@ def test_an_image_changed_on_the_disk_is_not_written(start: Start) -> None:
     assert agent.state()["blanks"][0]["remaining"] == 2
 
 
-def test_a_vanished_image_is_missing_for_a_new_write_and_can_be_had_again(start: Start) -> None:
-    agent = start(drives=1)
+def test_a_vanished_image_is_missing_for_a_new_write_and_can_be_had_again(shared: AgentProcess) -> None:
+    agent = shared
     data = image_of(5000)
     image = agent.have(data)
     (agent.folder / "state" / "images" / image).unlink()
-    assert agent.write(image, "AAA")[1].json["type"] == "image-missing"
+    assert agent.write(image, "VANISHED-AAA")[1].json["type"] == "image-missing"
     agent.have(data)
-    assert agent.write(image, "AAA")[1].status == 201
+    assert agent.write(image, "VANISHED-AAA")[1].status == 201
 
 
 def with_xorriso(folder: Path, script: str) -> dict[str, str]:
@@ -308,15 +312,17 @@ def test_a_burner_that_writes_nothing_and_says_fine_makes_no_good_disc(start: St
     assert (disc["state"], disc["blame"]) == ("bad", "medium")
 
 
-def test_the_next_disc_waits_for_its_image_and_not_for_the_other_write(start: Start, shop: Shop) -> None:
-    agent = start(drives=1)
+def test_an_image_under_way_is_missing_and_holds_no_other_write_up(shared: AgentProcess) -> None:
+    agent = shared
+    shop = agent.shop
+    assert shop is not None
     ready = agent.have(image_of(5000))
     slow = image_of(6000, seed=3)
     digest = shop.put(slow, Fault(hold_after=100))
     agent.announce(digest, len(slow))
-    assert agent.write(digest, "SLOW")[1].json["type"] == "image-missing"
-    uuid, _ = agent.write(ready, "AAA")
+    assert agent.write(digest, "NEXT-SLOW")[1].json["type"] == "image-missing"
+    uuid, _ = agent.write(ready, "NEXT-AAA")
     agent.await_write(uuid)
     shop.release()
     agent.await_image(digest, "ready")
-    assert agent.write(digest, "SLOW")[1].status == 201
+    assert agent.write(digest, "NEXT-SLOW")[1].status == 201

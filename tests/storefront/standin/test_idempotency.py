@@ -111,12 +111,12 @@ def test_a_key_is_forgotten_after_a_day(standin: StandIn) -> None:
 
 
 def test_an_answer_that_came_too_late_is_had_with_the_same_key(tmp_path: Path) -> None:
-    with running_standin(tmp_path, None, "--answer-after", "1") as standin:
+    with running_standin(tmp_path, None, "--answer-after", "2.5") as standin:
         hurried = StripePayer(secret_key=standin.key, api_base=standin.url, read_seconds=0.2)
         wanted = order()
         with pytest.raises(PayerUnreachable):
             hurried.open_checkout(wanted)
-        assert sessions_of(standin, wanted.reference) == 1  # done, though nobody heard of it
+        await_until(lambda: sessions_of(standin, wanted.reference) == 1)  # done, though nobody heard of it
         busy = send(standin, wanted.key)
         assert (busy.status, busy.json()["error"]["code"]) == (409, "idempotency_key_in_use")
         await_until(lambda: send(standin, wanted.key).status == 400)  # its first answer is out

@@ -1,0 +1,195 @@
+"""From a job to allocated discs, over rows and the protocol."""
+
+from __future__ import annotations
+
+from devices.agent import wire
+from devices.models import Disc, Write, Writer
+from fulfillment import apply, operators, ranking, snapshot, tick
+from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
+from fulfillment.planning.planner import plan
+from tests.scene import NOW, Plant, ask_for, make_image, running_plant
+
+
+def test_a_job_is_written_allocated_and_its_shipment_ready(plant: Plant) -> None:
+    job = ask_for(3)
+    plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+    assert Allocation.objects.filter(job=job, disc__state="good").count() == 3
+    assert job.shipment.papers.count() == len(Paper.Kind)
+    shipment = Shipment.objects.get(pk=job.shipment_id)
+    assert (shipment.state, shipment.ready_at) == (Shipment.State.READY, job.made_at)
+
+
+def test_every_change_of_a_job_is_in_its_log(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    assert list(job.events.values_list("old", "new")) == [("", "waiting"), ("waiting", "writing"), ("writing", "made")]
+
+
+def test_no_more_discs_are_written_than_were_ordered(plant: Plant) -> None:
+    ask_for(5)
+    ask_for(2)
+    plant.make_all()
+    plant.make_all()
+    assert Disc.objects.count() == 7
+
+
+def test_jobs_of_one_image_share_a_write(plant: Plant) -> None:
+    first, second = ask_for(1), ask_for(1)
+    plant.turn()
+    write = Write.objects.get()
+    assert write.copies == 2
+    assert set(write.shares.values_list("job", flat=True)) == {first.pk, second.pk}
+
+
+def test_a_bad_disc_is_replaced_by_itself(plant: Plant) -> None:
+    job = ask_for(2)
+    plant.turn()
+    bad = Disc.objects.order_by("id").first()
+    assert bad is not None
+    plant.agent.set_disc(bad.serial, wire.DiscState.BAD, blame=wire.Blame.MEDIUM, reason="unreadable")
+    plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+    assert Disc.objects.count() == 3
+    assert not Allocation.objects.filter(disc=bad).exists()
+
+
+def test_a_job_that_only_makes_bad_discs_is_held_until_somebody_looks(plant: Plant) -> None:
+    job = ask_for(1)
+    for _ in range(6):
+        plant.turn()
+        for disc in Disc.objects.filter(state__in=["planned", "started"]):
+            plant.agent.set_disc(disc.serial, wire.DiscState.BAD, blame=wire.Blame.DRIVE, reason="power calibration")
+        plant.report()
+    plant.turn()
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (Job.State.HELD, "too-many-bad-discs")
+    assert Disc.objects.count() == 3
+    assert operators.release(job, "user:1 Anna", plant.now)
+    plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+
+
+def test_an_unknown_disc_is_never_allocated_and_is_replaced(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.turn()
+    lost = Disc.objects.get()
+    plant.agent.set_disc(lost.serial, wire.DiscState.UNKNOWN, reason="the agent was killed")
+    plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+    assert job.allocations.get().disc.serial != lost.serial
+
+
+def test_stock_is_used_before_anything_is_written(plant: Plant) -> None:
+    first = ask_for(2)
+    plant.turn()
+    Job.objects.filter(pk=first.pk).update(state=Job.State.CANCELLED)
+    plant.make_all()
+    assert Allocation.objects.count() == 0
+    second = ask_for(1)
+    plant.turn()
+    second.refresh_from_db()
+    assert second.state == Job.State.MADE
+    assert Disc.objects.count() == 2
+
+
+def test_a_console_copy_is_nobodys_stock(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    disc = job.allocations.get().disc
+    Allocation.objects.all().delete()
+    disc.write.shares.all().delete()
+    other = ask_for(1)
+    plant.turn()
+    other.refresh_from_db()
+    assert other.state == Job.State.WRITING
+
+
+def test_a_job_without_a_writer_is_held_and_goes_on_by_itself(db: None) -> None:
+    job = ask_for(1)
+    tick.run(NOW)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (Job.State.HELD, "no-writer")
+    with running_plant() as plant:
+        plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+
+
+def test_a_drained_writer_gets_nothing_new(plant: Plant) -> None:
+    Writer.objects.update(draining=True)
+    ask_for(1)
+    plant.turn()
+    assert not Write.objects.exists()
+
+
+def test_two_ticks_at_once_send_a_job_once(plant: Plant) -> None:
+    """The second tick read the rows before the first one wrote them."""
+    ask_for(2)
+    one, other = snapshot.open_jobs(), snapshot.open_jobs()
+    decided = plan(snapshot.take(one, NOW), ranking.policy(), NOW.timestamp())
+    assert apply.apply(decided, one, NOW) == 1
+    assert apply.apply(decided, other, NOW) == 0
+    assert Write.objects.count() == 1
+    assert Disc.objects.count() == 2
+
+
+def test_a_tick_that_finds_nothing_changes_nothing(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    before = (job.events.count(), Write.objects.count(), Shipment.objects.get(pk=job.shipment_id).revision)
+    for _ in range(3):
+        plant.turn()
+    job.refresh_from_db()
+    assert before == (job.events.count(), Write.objects.count(), Shipment.objects.get(pk=job.shipment_id).revision)
+
+
+def test_a_held_job_waits_until_it_is_released(plant: Plant) -> None:
+    job = ask_for(1)
+    assert operators.hold(job, "user:1 Anna", NOW)
+    plant.turn()
+    assert not Write.objects.exists()
+    assert operators.release(job, "user:1 Anna", NOW)
+    plant.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+    assert "user:1 Anna" in job.events.values_list("actor", flat=True)
+
+
+def test_packing_comes_after_making_and_shipping_after_packing(plant: Plant) -> None:
+    shipment = ask_for(1).shipment
+    assert not operators.pack(shipment, "user:1 Anna", NOW)
+    plant.make_all()
+    shipment.refresh_from_db()
+    assert not operators.ship(shipment, "user:1 Anna", plant.now)
+    assert operators.pack(shipment, "user:1 Anna", plant.now)
+    assert operators.ship(shipment, "user:1 Anna", plant.now)
+    assert not operators.ship(shipment, "user:1 Anna", plant.now)
+    assert list(shipment.events.values_list("new", flat=True)) == ["preparing", "ready", "packed", "shipped"]
+
+
+def test_the_estimate_follows_the_projection_and_the_promise_stays(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.turn()
+    late = plant.now.replace(hour=19)  # after closing: it leaves a day later than promised
+    tick.roll(late)
+    shipment = Shipment.objects.get(pk=job.shipment_id)
+    assert shipment.estimated_on is not None
+    assert shipment.promised_on is not None
+    assert shipment.estimated_on > shipment.promised_on
+    assert shipment.events.filter(text__startswith="estimated arrival").exists()
+
+
+def test_old_roll_forwards_go_but_those_behind_a_promise_stay(plant: Plant) -> None:
+    plant.turn()
+    kept = PlanRun.objects.order_by("id")[0]
+    Shipment.objects.filter(pk=ask_for(1, make_image("other")).shipment_id).update(plan_run=kept)
+    plant.turn(minutes=1)
+    dropped = PlanRun.objects.exclude(pk=kept.pk).order_by("id")[0]
+    plant.turn(days=2)
+    assert PlanRun.objects.filter(pk=kept.pk).exists()
+    assert not PlanRun.objects.filter(pk=dropped.pk).exists()
