@@ -109,9 +109,8 @@ class FolderDisc:
     def _add(self, tree: Tree, entry: Entry, spelling: Spelling) -> None:
         name = entry.path.rpartition("/")[2]
         if entry.kind is EntryKind.LINK:
-            # Joliet knows no links; a reader that sees only Joliet doesn't see this one.
-            udf = {"udf_symlink_path": spelling.udf, "udf_target": entry.target} if self.udf else {}
-            self._iso.add_symlink(spelling.iso, rr_symlink_name=name, rr_path=entry.target, **udf)
+            # Only in Rock Ridge: Joliet knows no links, and 7z takes no UDF that has one for UDF at all.
+            self._iso.add_symlink(spelling.iso, rr_symlink_name=name, rr_path=entry.target)
             return
         paths = {"iso_path": spelling.iso, "rr_name": name, "joliet_path": spelling.joliet}
         if self.udf:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from devices import dispatch, reports, visits
-
-logger = logging.getLogger(__name__)
+from devices.nudging import send_soon
 
 
 @shared_task(name="devices.tick")
@@ -29,8 +25,5 @@ def attend(writer_pk: int) -> None:
 
 
 def nudge() -> None:
-    """Wakes the tick up. Never raises: without Redis the next beat finds the same rows."""
-    try:
-        tick.delay()
-    except (OperationalError, OSError) as error:
-        logger.warning("Redis is away, devices.tick waits for the next beat: %s", error)
+    """Wakes the tick up. Never raises and never waits."""
+    send_soon(tick)

@@ -69,6 +69,15 @@ def move_shipment(shipment: Shipment, new: Shipment.State, *, actor: str, now: d
     return True
 
 
+def paper_begun(paper: Paper, *, until: dt.datetime) -> bool:
+    """Counts a try before it is made: one that dies without a word was a try too, and the next comes after `until`."""
+    begun = Paper.objects.filter(pk=paper.pk, state=Paper.State.WAITING, attempts=paper.attempts).update(
+        attempts=F("attempts") + 1, next_try_at=until
+    )
+    paper.attempts += begun
+    return bool(begun)
+
+
 def paper_printed(paper: Paper, *, path: str, sha256: str, pages: int, now: dt.datetime) -> bool:
     return bool(
         Paper.objects.filter(pk=paper.pk, state=Paper.State.WAITING).update(
@@ -78,11 +87,10 @@ def paper_printed(paper: Paper, *, path: str, sha256: str, pages: int, now: dt.d
 
 
 def paper_failed(paper: Paper, *, reason: str, now: dt.datetime, retry_in: dt.timedelta | None) -> bool:
-    """Notes a failed try; without `retry_in` it was the last one, and somebody has to look."""
+    """Says why a try failed; without `retry_in` it was the last one, and somebody has to look."""
     return bool(
         Paper.objects.filter(pk=paper.pk, state=Paper.State.WAITING, attempts=paper.attempts).update(
             state=Paper.State.WAITING if retry_in else Paper.State.FAILED,
-            attempts=F("attempts") + 1,
             next_try_at=now + (retry_in or dt.timedelta()),
             reason=reason[:300],
         )

@@ -15,13 +15,13 @@ from fulfillment import tick as turn
 log = logging.getLogger(__name__)
 
 
-@shared_task(name="fulfillment.tick", queue="ticks")
+@shared_task(name="fulfillment.tick")
 def tick() -> None:
     if turn.run(timezone.now()):
         nudge_devices()
 
 
-@shared_task(name="fulfillment.print_papers", queue="documents")
+@shared_task(name="fulfillment.print_papers")
 def print_papers() -> None:
     papers.print_waiting(timezone.now())
 

@@ -235,16 +235,21 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_ROUTES = {  # all others are ticks
+    "archive.*": {"queue": "mastering"},
+    "fulfillment.print_papers": {"queue": "documents"},
+    "storefront.send_mail": {"queue": "documents"},
+}
 CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than its period in the queue is dropped: the next one does its work.
-    name: {"task": name, "schedule": seconds, "options": {"expires": 2 * seconds, "queue": queue}}
-    for name, seconds, queue in (
-        ("devices.tick", 2.0, "ticks"),
-        ("fulfillment.tick", 2.0, "ticks"),
-        ("storefront.tick", 2.0, "ticks"),
-        ("fulfillment.print_papers", 3.0, "documents"),
-        ("storefront.send_mail", 5.0, "documents"),
-        ("archive.master_waiting", 10.0, "mastering"),
+    name: {"task": name, "schedule": seconds, "options": {"expires": 2 * seconds}}
+    for name, seconds in (
+        ("devices.tick", 2.0),
+        ("fulfillment.tick", 2.0),
+        ("storefront.tick", 2.0),
+        ("fulfillment.print_papers", 3.0),
+        ("storefront.send_mail", 5.0),
+        ("archive.master_waiting", 10.0),
     )
 }
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: there is nothing worth keeping
@@ -260,5 +265,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("SPINDLE_LOG_LEVEL", "INFO")},
-    "loggers": {"celery": {"level": "WARNING"}, "stripe": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("celery", "stripe", "weasyprint.progress", "fontTools")}
+    | {"django.request": {"level": "ERROR"}},
 }

@@ -8,11 +8,11 @@ from django.utils import timezone
 from storefront import outbox, progress
 
 
-@shared_task(name="storefront.tick", queue="ticks")
+@shared_task(name="storefront.tick")
 def tick() -> None:
     progress.read(timezone.now())
 
 
-@shared_task(name="storefront.send_mail", queue="documents")
+@shared_task(name="storefront.send_mail")
 def send_mail() -> None:
     outbox.send_waiting(timezone.now())

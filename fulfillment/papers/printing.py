@@ -24,11 +24,13 @@ log = logging.getLogger(__name__)
 # The pause after each failed try; the one after the last pause is given up.
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 
+LEASE: Final = dt.timedelta(minutes=3)  # longer than the task's limit: nobody else begins while one is at it
+
 
 def print_waiting(now: dt.datetime, limit: int = 20) -> int:
     """Prints up to `limit` papers that are due, and returns how many were printed.
 
-    Must be called outside any transaction: rendering takes seconds. Two at once print the same bytes to the same name.
+    Must be called outside any transaction: rendering takes seconds. Two at once print different papers.
     """
     waiting = Paper.objects.filter(state=Paper.State.WAITING, next_try_at__lte=now)
     papers = waiting.select_related("shipment__service__carrier").order_by("next_try_at", "pk")[:limit]
@@ -46,6 +48,11 @@ def render(kind: Paper.Kind, shipment: Shipment) -> Pdf:
 
 
 def _try(paper: Paper, now: dt.datetime) -> bool:
+    if paper.attempts > len(PAUSES):
+        lifecycle.paper_failed(paper, reason="Each try ended the whole process.", now=now, retry_in=None)
+        return False
+    if not lifecycle.paper_begun(paper, until=now + LEASE):
+        return False  # somebody else is at it
     try:
         return _print(paper, label_printer(), now)
     except Exception as error:  # whatever went wrong with one paper is noted on it, and the others are printed
@@ -61,7 +68,7 @@ def _print(paper: Paper, printer: LabelPrinter, now: dt.datetime) -> bool:
 
 
 def _note_failure(paper: Paper, error: Exception, now: dt.datetime) -> None:
-    retry_in = PAUSES[paper.attempts] if paper.attempts < len(PAUSES) else None
+    retry_in = PAUSES[paper.attempts - 1] if paper.attempts <= len(PAUSES) else None
     reason = f"{type(error).__name__}: {error}"
     noted = lifecycle.paper_failed(paper, reason=reason, now=now, retry_in=retry_in)
     if noted:

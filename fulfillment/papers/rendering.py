@@ -56,7 +56,9 @@ def page_count(html: str) -> int:
 
 def largest_fitting(sizes: Sequence[float], fits: Callable[[float], bool], what: str) -> float:
     """The first of `sizes` (falling) that fits, by bisection: what fits at one size fits at each smaller one."""
-    low, high = 0, len(sizes)
+    if fits(sizes[0]):  # nearly always, and each measurement is a layout
+        return sizes[0]
+    low, high = 1, len(sizes)
     while low < high:
         middle = (low + high) // 2
         if fits(sizes[middle]):

@@ -91,6 +91,15 @@ def test_names_that_joliet_cannot_hold_bring_udf(tmp_path: Path) -> None:
     assert sorted(through_udf.values()) == sorted(names.values())
 
 
+def test_links_do_not_hide_udf_from_its_readers(folder: Path, tmp_path: Path) -> None:
+    (folder / "link").symlink_to("README.txt")
+    (folder / "what?").write_bytes(b"needs UDF")
+    master(folder, tmp_path / "disc.iso")
+
+    assert contents(extract_with_7z(tmp_path / "disc.iso", tmp_path / "udf")) == contents(folder)
+    assert (extract_with_xorriso(tmp_path / "disc.iso", tmp_path / "rr") / "link").readlink() == Path("README.txt")
+
+
 @pytest.mark.parametrize("moved", ["rr_moved", "RR_MOVED"])
 def test_deep_folders_come_out_as_deep(tmp_path: Path, moved: str) -> None:
     files = {"/".join(f"{side}{depth}" for depth in range(20)) + "/file": side.encode() for side in ("l", "r")}

@@ -119,11 +119,3 @@ def new_plant(db: None, clock: Clock) -> Iterator[Callable[[str], Plant]]:
 @pytest.fixture
 def plant(new_plant: Callable[[str], Plant]) -> Plant:
     return new_plant("Writer 1")
-
-
-@pytest.fixture(autouse=True)
-def _pages_without_collected_files(settings: Any) -> None:
-    """Pages and doors work in a data folder where `collectstatic` never ran."""
-    settings.WHITENOISE_AUTOREFRESH = True
-    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = settings.STORAGES | {"staticfiles": backend}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from devices import tasks
 from devices.models import Writer
+from devices.nudging import send_soon
 from tests.devices.conftest import Plant
 
 pytestmark = pytest.mark.django_db
@@ -54,21 +56,51 @@ def test_visit_to_a_writer_that_is_gone_does_nothing() -> None:
     assert not Writer.objects.exists()
 
 
-@pytest.mark.parametrize("error", [OperationalError("away"), ConnectionError("away"), OSError("no socket")])
-def test_nudge_never_raises_without_redis(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away() -> None:
-        raise error
+class _Task:
+    """A tick whose sending takes as long as the test wants."""
 
-    monkeypatch.setattr(tasks.tick, "delay", away)
+    name = "devices.tick"
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.go, self.done = threading.Event(), threading.Event()
+        self.sent = 0
+
+    def delay(self) -> None:
+        self.go.wait(10)
+        self.sent += 1
+        self.done.set()
+        if self.error:
+            raise self.error
+
+
+def _settled() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "nudge devices.tick":
+            thread.join(10)
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), ConnectionError("away"), OSError("no socket")])
+def test_nudge_never_raises_without_redis(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    task = _Task(error)
+    task.go.set()
     with caplog.at_level(logging.WARNING):
-        tasks.nudge()
+        send_soon(task)
+        _settled()
     assert "Redis is away" in caplog.text
 
 
-def test_nudge_without_any_redis_is_quick_and_quiet() -> None:
-    tasks.nudge()  # nothing listens on the socket of this test's data folder
+def test_nudge_does_not_wait_and_sends_one_message_at_a_time() -> None:
+    task = _Task()
+    for _ in range(5):
+        send_soon(task)
+    assert task.sent == 0
+    task.go.set()
+    _settled()
+    assert task.sent == 1
+    send_soon(task)
+    _settled()
+    assert task.sent == 2
 
 
 def test_queueing_nudges_after_the_commit(

@@ -53,9 +53,9 @@ def test_a_calendar_without_working_days_gets_no_date(plant: Plant) -> None:
 
 def test_a_quote_writes_nothing(plant: Plant, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     tick.roll(NOW)
-    before = PlanRun.objects.count()
+    before, many = PlanRun.objects.count(), wanted(500)
     with django_assert_max_num_queries(4):
-        quotes.options(wanted(500), "DE", NOW)
+        quotes.options(many, "DE", NOW)
     assert PlanRun.objects.count() == before
 
 

@@ -43,7 +43,7 @@ def test_waiting_papers_are_printed_and_say_where_they_are(folder: Path) -> None
         assert (paper.state, paper.path, paper.pages, paper.printed_at) == ("printed", str(path), pages, NOW)
         assert paper.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
         assert text in reading_pdf.text(path.read_bytes())
-        assert (paper.reason, paper.attempts) == ("", 0)
+        assert (paper.reason, paper.attempts) == ("", 1)
 
 
 def test_nothing_is_printed_twice() -> None:
@@ -63,18 +63,17 @@ def test_no_more_than_the_limit_are_printed_at_once() -> None:
     assert [print_waiting(NOW, limit=2), print_waiting(NOW, limit=2)] == [2, 1]
 
 
-def test_a_second_tick_in_the_middle_prints_the_same_bytes_to_the_same_name(
+def test_a_second_tick_in_the_middle_prints_what_the_first_one_is_not_at(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SPINDLE_LABEL_PRINTER = PRINTERS + "Overtaken"
     monkeypatch.setattr(printers.Overtaken, "printed", [])
     monkeypatch.setattr(printers.Overtaken, "inner", [])
     waiting_papers()
-    assert print_waiting(NOW) == 0  # the second tick was first with every row
-    assert printers.Overtaken.inner == [3]
-    assert len(printers.Overtaken.printed) == 6
-    assert len(set(printers.Overtaken.printed)) == 3
-    assert Paper.objects.filter(state="printed", attempts=0).count() == 3
+    assert print_waiting(NOW) == 1  # the second tick was first with the others
+    assert printers.Overtaken.inner == [2]
+    assert len(printers.Overtaken.printed) == 3
+    assert Paper.objects.filter(state="printed", attempts=1).count() == 3
 
 
 def test_a_paper_that_fails_is_tried_again_later_and_the_others_are_printed(
@@ -105,6 +104,14 @@ def test_the_fifth_failure_is_the_last(settings: Settings) -> None:
     assert paper.reason == "OSError: S-4K7P2M9X/address-label: out of labels"
     settings.SPINDLE_LABEL_PRINTER = "fulfillment.printers.FolderPrinter"
     assert print_waiting(now + dt.timedelta(days=1)) == 0
+
+
+def test_a_paper_that_ends_the_process_each_time_is_set_aside() -> None:
+    (paper, *_) = waiting_papers()
+    Paper.objects.filter(pk=paper.pk).update(attempts=len(PAUSES) + 1)  # tries that began and never came back
+    assert print_waiting(NOW) == 2
+    paper.refresh_from_db()
+    assert (paper.state, paper.reason) == ("failed", "Each try ended the whole process.")
 
 
 def test_a_failed_try_is_forgotten_once_the_paper_is_printed(settings: Settings) -> None:

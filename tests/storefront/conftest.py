@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from fulfillment import tick
+from tests.scene import Plant, running_plant
+from tests.storefront.standin.running import StandIn, running_standin
+
+
+@pytest.fixture
+def plant(db: None) -> Iterator[Plant]:
+    """A writer at work now, and dates read from it."""
+    with running_plant() as running:
+        running.now = timezone.now()
+        running.report()
+        tick.roll(running.now)
+        yield running
+
+
+@pytest.fixture
+def standin(tmp_path: Path, settings: Settings) -> Iterator[StandIn]:
+    """The payment stand-in, with the shop set up to use it."""
+    with running_standin(tmp_path) as running:
+        settings.STRIPE_API_BASE = running.url
+        settings.STRIPE_SECRET_KEY = running.key
+        settings.STRIPE_WEBHOOK_SECRETS = [running.secret]
+        yield running
