@@ -91,9 +91,11 @@ def move_disc(disc: Disc, new: DiscState, *, now: datetime, actor: str, **fields
     if new in DISC_FINAL:
         values["final_at"] = now
     with transaction.atomic():
-        if not Disc.objects.filter(pk=disc.pk, state=old).update(**values):
-            return False
+        # The write's row first, as everywhere: two orders of locking would be a deadlock.
         Write.objects.filter(pk=write.pk).update(revision=F("revision") + 1, changed_at=now)
+        if not Disc.objects.filter(pk=disc.pk, state=old).update(**values):
+            transaction.set_rollback(True)
+            return False
         for field, value in values.items():
             setattr(disc, field, value)
         blanks.count_disc(disc, old, now=now)

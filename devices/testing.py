@@ -6,6 +6,7 @@ Nothing happens by itself: whoever holds it starts and ends its discs, and decid
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -76,7 +77,7 @@ class FakeAgent:
         self.calls: list[str] = []
         self.next_answers: dict[str, deque[Answer]] = {}
         self._lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -266,6 +267,12 @@ class FakeAgent:
 
 def _json(status: int, message: Any) -> Answer:
     return Answer(status, message.model_dump_json().encode())
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a caller that hangs up is no fault
+            super().handle_error(request, client_address)
 
 
 def _handler(agent: FakeAgent) -> type[BaseHTTPRequestHandler]:

@@ -120,7 +120,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_countries",
     "django_htmx",
-    "rest_framework",
     "csp",
 ]
 
@@ -183,7 +182,12 @@ STATIC_URL = "static/"
 STATIC_ROOT = SPINDLE_DATA / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        # Compressing takes longer than all the rest of a first start; only real visitors are worth it.
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if SPINDLE_PRODUCTION
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    },
 }
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"

@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -33,6 +32,10 @@ from devices.agent.store import Store
 from devices.agent.tokens import TokenFileError, Tokens
 
 log = logging.getLogger("agent")
+
+
+class ServerEndedError(Exception):
+    """The REST server is gone though nobody ended it; without it the agent is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +119,7 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def serve(config: Config, tls_cert: str | None, tls_key: str | None, until: Callable[[], None]) -> None:
-    """Run the agent until `until` returns. Raises what `assemble` raises."""
-    listener = _listen(config)
-    try:
-        agent = assemble(config)
-    except BaseException:
-        listener.close()
-        raise
+def _web_server(agent: Agent, tls_cert: str | None, tls_key: str | None) -> uvicorn.Server:
     options = uvicorn.Config(
         make_app(agent.parts, agent.tokens),
         log_config=None,
@@ -133,26 +129,38 @@ def serve(config: Config, tls_cert: str | None, tls_key: str | None, until: Call
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
     )
-    server = uvicorn.Server(options)
-    # Not in the main thread: uvicorn would take the signals, and end the process before our clean end.
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
-    agent.start()
-    thread.start()
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if tls_cert else "http"
-    if not config.tokens_sha256:
-        log.warning("nobody may command this agent: give [accept] tokens_sha256")
-    log.info("%s: listening on %s://%s:%d, %d drives", config.name, scheme, host, port, len(config.drives))
     try:
-        until()
-    finally:
+        options.load()
+    except OSError as fault:  # ssl.SSLError is one
+        raise ConfigError(f"--tls-cert, --tls-key: {tls_cert}, {tls_key} can't be used: {fault}") from fault
+    return uvicorn.Server(options)
+
+
+def serve(config: Config, tls_cert: str | None, tls_key: str | None, over: Event) -> None:
+    """Run the agent until `over` is set. Raises what `assemble` raises, and ConfigError."""
+    with _listen(config) as listener:
+        agent = assemble(config)
+        server = _web_server(agent, tls_cert, tls_key)
+        # Not in the main thread: uvicorn would take the signals, and end the process before our clean end.
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
+        agent.start()
+        thread.start()
+        host, port = listener.getsockname()[:2]
+        if not config.tokens_sha256:
+            log.warning("nobody may command this agent: give [accept] tokens_sha256")
+        scheme = "https" if tls_cert else "http"
+        log.info("%s: listening on %s://%s:%d, %d drives", config.name, scheme, host, port, len(config.drives))
+        # In steps: on Windows a wait without an end hears no Ctrl-C.
+        while not over.wait(0.5) and thread.is_alive():
+            pass
         log.info("ending: no new disc begins")
         server.should_exit = True
         agent.end()
         thread.join(3.0)
-        listener.close()
         agent.parts.journal.close()
         log.info("ended")
+    if not over.is_set():
+        raise ServerEndedError("the REST server ended by itself")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -172,14 +180,9 @@ def main(arguments: list[str] | None = None) -> int:
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, stop)
 
-    def until() -> None:
-        # In steps: on Windows a wait without an end hears no Ctrl-C.
-        while not over.wait(0.5):
-            pass
-
     try:
-        serve(read_config(asked.config), asked.tls_cert, asked.tls_key, until)
-    except (ConfigError, JournalError, TokenFileError, OSError) as fault:
+        serve(read_config(asked.config), asked.tls_cert, asked.tls_key, over)
+    except (ConfigError, JournalError, TokenFileError, ServerEndedError, OSError) as fault:
         log.error("%s", fault)
         return 2
     finally:

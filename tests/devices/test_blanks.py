@@ -205,7 +205,7 @@ class _History:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=histories())
 def test_ledger_is_conserved_over_any_history(plant: Plant, steps: list[tuple[str, Any]]) -> None:

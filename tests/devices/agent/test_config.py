@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from devices.agent.__main__ import serve
 from devices.agent.config import Config, ConfigError, read_config
 from devices.agent.drivers import load_driver
 from tests.devices.agent.plant import ROOT
@@ -138,6 +141,32 @@ def test_a_fault_names_the_key(tmp_path: Path, old: str, new: str, told: str) ->
     with pytest.raises(ConfigError) as caught:
         read_and_load(tmp_path, GOOD.replace(old, new, 1))
     assert told in str(caught.value)
+
+
+def test_a_certificate_that_cannot_be_used_ends_the_program(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text(GOOD.replace("127.0.0.1:9101", "127.0.0.1:0"))
+    nowhere = str(tmp_path / "nowhere.pem")
+    file = str(tmp_path / "agent.toml")
+    done = subprocess.run(
+        [sys.executable, "-m", "devices.agent", "--config", file, "--tls-cert", nowhere, "--tls-key", nowhere],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--tls-cert, --tls-key: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = read(tmp_path, GOOD.replace("127.0.0.1:9101", f"127.0.0.1:{port}"))
+        with pytest.raises(ConfigError, match=rf"writer.listen: can't listen on 127.0.0.1:{port}"):
+            serve(config, None, None, Event())
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_missing_file_and_a_wrong_key_end_the_program_with_one_line(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ LONG = image_of(18_000_000, seed=7)
 
 
 def test_after_kill_9_a_started_disc_is_unknown_and_the_others_go_on(start: Start, shop: Shop) -> None:
-    agent = start(drives=1, speed="30c")
+    agent = start(drives=1, speed="45c")
     image = agent.have(LONG)
     uuid, _ = agent.write(image, "RUNS", "WAITS")
     agent.await_disc(uuid, "RUNS", "started")

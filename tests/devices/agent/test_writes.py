@@ -120,7 +120,7 @@ def test_another_body_another_journal_and_a_purged_image_are_conflicts(shared: A
 
 
 def test_cancelling_gives_up_what_is_not_started_and_finishes_the_rest(start: Start) -> None:
-    agent = start(drives=1, speed="30c")
+    agent = start(drives=1, speed="45c")
     image = agent.have(image_of(18_000_000))
     uuid, _ = agent.write(image, "RUNS", "WAITS")
     agent.await_disc(uuid, "RUNS", "started")
