@@ -112,7 +112,7 @@ class Plant:
         self.processes.wait_until(socket_path.exists, "redis-server")
 
     def _start_shop(self) -> None:
-        celery = python("-m", "celery", "-A", "storefront")
+        celery = python("-m", "celery", "--quiet", "-A", "storefront")
         queues = ["-Q", "ticks,documents,mastering", "-c", "3", "--without-gossip", "--without-mingle"]
         quiet = ["--loglevel", "WARNING"]
         webhook = f"{self.shop_url}/stripe/webhook/"

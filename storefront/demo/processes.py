@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from typing import Final, TextIO
 
 GRACE: Final = 8.0  # seconds to end by itself before it is killed
 COLOURS: Final = (36, 35, 34, 33, 32, 96, 95)
-STAMPED = re.compile(r"^\d\d:\d\d:\d\d ")
+STAMPED = re.compile(r"^(?:(?P<utc>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)|\d\d:\d\d:\d\d) ")
 
 
 class StartFailed(Exception):
@@ -98,8 +99,7 @@ class Processes:
             child.process.wait()
 
     def say(self, name: str, line: str, number: int) -> None:
-        if not STAMPED.match(line):
-            line = time.strftime("%H:%M:%S ") + line
+        line = _stamped(line)
         label = f"{name:<9}"
         if self.out.isatty():
             label = f"\x1b[{COLOURS[number % len(COLOURS)]}m{label}\x1b[0m"
@@ -123,6 +123,16 @@ class Processes:
     def _signal(child: Child, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.process.pid, number)
+
+
+def _stamped(line: str) -> str:
+    """The line with one kind of stamp: the local time of day."""
+    stamp = STAMPED.match(line)
+    if stamp is None:
+        return time.strftime("%H:%M:%S ") + line
+    if utc := stamp["utc"]:
+        return f"{dt.datetime.fromisoformat(utc).astimezone():%H:%M:%S} {line[stamp.end() :]}"
+    return line
 
 
 def python(*arguments: str) -> list[str]:
