@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 
 from devices import blanks, lifecycle
+from devices.chips import state_chip
 from devices.intake import NotAccepted, cancel_write, check_address
 from devices.models import BlankBin, BlankEntry, DeviceEvent, Disc, Drive, Write, Writer
 from devices.serials import normalise
@@ -89,7 +90,7 @@ class WriterAdmin(admin.ModelAdmin[Writer]):
     form = WriterForm
     action_form = WhyForm
     actions = ["drain", "start_maintenance", "resume"]
-    list_display = ["name", "kind", "state", "flags", "why", "last_seen"]
+    list_display = ["name", "kind", state_chip, "flags", "why", "last_seen"]
     list_filter = ["state", "draining", "maintenance", "enabled"]
     search_fields = ["name", "uuid"]
     inlines = [DriveInline, BlankInline]
@@ -209,7 +210,7 @@ class DiscInline(ReadOnlyInline):
 @admin.register(Write)
 class WriteAdmin(ReadOnly):
     actions = ["cancel"]
-    list_display = ["uuid", "title", "copies", "format", "writer", "state", "reason", "queued_at"]
+    list_display = ["uuid", "title", "copies", "format", "writer", state_chip, "reason", "queued_at"]
     list_filter = ["state", "format", "writer"]
     list_select_related = ["writer"]
     search_fields = ["uuid", "title", "image_sha256"]
@@ -224,7 +225,7 @@ class WriteAdmin(ReadOnly):
 
 @admin.register(Disc)
 class DiscAdmin(ReadOnly):
-    list_display = ["serial", "write", "state", "drive", "verified", "blame", "reason", "final_at"]
+    list_display = ["serial", "write", state_chip, "drive", "verified", "blame", "reason", "final_at"]
     list_filter = ["state", "blame"]
     list_select_related = ["write"]
     search_fields = ["=serial"]

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from fulfillment import lifecycle, operators
+from devices.chips import state_chip
+from fulfillment import lifecycle, operators, reasons
 from fulfillment.models import (
     Calendar,
     Carrier,
@@ -69,13 +70,17 @@ class ShipmentEventInline(LogInline):
 
 @admin.register(Job)
 class JobAdmin(ReadOnly):
-    list_display = ["reference", "title", "format", "copies", "state", "reason", "due", "received_at"]
+    list_display = ["reference", "title", "format", "copies", state_chip, "why", "due", "received_at"]
     list_filter = ["state", "format", "priority"]
     search_fields = ["reference", "title", "part_number", "shares__write__discs__serial"]
     list_select_related = ["shipment"]
     date_hierarchy = "received_at"
     inlines = [JobEventInline]
     actions = ["hold", "release"]
+
+    @admin.display(description="reason", ordering="reason")
+    def why(self, job: Job) -> str:
+        return reasons.text(job.reason)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("fulfillment.change_job")
@@ -91,7 +96,7 @@ class JobAdmin(ReadOnly):
 
 @admin.register(Shipment)
 class ShipmentAdmin(admin.ModelAdmin[Shipment]):
-    list_display = ["reference", "name", "city", "country", "service", "state", "promised_on", "estimated_on"]
+    list_display = ["reference", "name", "city", "country", "service", state_chip, "promised_on", "estimated_on"]
     list_filter = ["state", "service"]
     search_fields = ["reference", "name", "city", "tracking"]
     list_select_related = ["service"]
@@ -140,13 +145,15 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
 
     @admin.display(description="discs")
     def discs(self, shipment: Shipment) -> SafeString:
-        rows = shipment.jobs.values_list("title", "allocations__disc__serial", "allocations__disc__drive")
-        return format_html_join(format_html("<br>"), "{}: {} (drive {})", [row for row in rows if row[1]])
+        rows = shipment.jobs.values_list(
+            "title", "allocations__disc__serial", "allocations__disc__write__writer__name", "allocations__disc__drive"
+        )
+        return format_html_join(format_html("<br>"), "{}: {} ({}, drive {})", [row for row in rows if row[1]])
 
 
 @admin.register(Paper)
 class PaperAdmin(ReadOnly):
-    list_display = ["shipment", "kind", "state", "pages", "attempts", "reason", "printed_at"]
+    list_display = ["shipment", "kind", state_chip, "pages", "attempts", "reason", "printed_at"]
     list_filter = ["state", "kind"]
     search_fields = ["shipment__reference"]
     list_select_related = ["shipment"]

@@ -72,16 +72,19 @@ def needs(jobs: Iterable[Job]) -> dict[UUID, int]:
 
 
 def spoilt(jobs: Iterable[UUID]) -> dict[UUID, Counter[str]]:
-    """For each job, how many discs of its writes went bad or unknown, by writer."""
+    """For each job, by writer: how many of its discs went bad or unknown, and of its writes were refused for good."""
     counts: dict[UUID, Counter[str]] = defaultdict(Counter)
     rows = (
         WriteShare.objects.filter(job__in=list(jobs))
         .values_list("job", "write__writer")
-        .annotate(discs=Count("write__discs", filter=Q(write__discs__state__in=SPOILT)))
+        .annotate(
+            discs=Count("write__discs", filter=Q(write__discs__state__in=SPOILT), distinct=True),
+            refused=Count("write", filter=~Q(write__problem=""), distinct=True),
+        )
     )
-    for job, writer, discs in rows:
-        if discs:
-            counts[job][str(writer)] += discs
+    for job, writer, discs, refused in rows:
+        if discs or refused:
+            counts[job][str(writer)] += discs + refused
     return counts
 
 

@@ -47,12 +47,18 @@ def settle(job: Job, now: dt.datetime) -> None:
         return
     lost = sum(allocation.spoilt([job.pk])[job.pk].values())
     if lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
-        if job.reason != TOO_MANY_SPOILT:
-            lifecycle.move_job(
-                job, Job.State.HELD, actor=ACTOR, now=now, reason=TOO_MANY_SPOILT, text=f"{lost} bad discs"
-            )
+        if job.state != Job.State.HELD:
+            reason = _refusal(job) or TOO_MANY_SPOILT
+            text = f"{lost} discs or writes lost; {reason}"
+            lifecycle.move_job(job, Job.State.HELD, actor=ACTOR, now=now, reason=reason, text=text[:300])
     elif job.state == Job.State.WRITING:
         lifecycle.move_job(job, Job.State.WAITING, actor=ACTOR, now=now, text=f"{made} of {job.copies} made")
+
+
+def _refusal(job: Job) -> str:
+    """What the agent said that refused the newest of the job's writes, if that is why there is no disc."""
+    newest = job.shares.select_related("write").order_by("-write").first()
+    return newest.write.reason[:200] if newest and newest.write.problem else ""
 
 
 def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:

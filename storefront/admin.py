@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from devices.chips import state_chip
 from fulfillment.admin import LogInline, ReadOnly
 from storefront.models import Mail, Order, OrderEvent, OrderLine, Payment, Product, ProviderEvent
 
@@ -29,7 +30,7 @@ class OrderEventInline(LogInline):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
-    list_display = ["number", "name", "city", "state", "total", "received_at", "paid_at", "shown_on", "page"]
+    list_display = ["number", "name", "city", state_chip, "total", "received_at", "paid_at", "shown_on", "page"]
     list_filter = ["state", "service"]
     search_fields = ["number", "email", "name", "lines__version__title__title"]
     list_select_related = ["service"]
@@ -43,7 +44,7 @@ class OrderAdmin(ReadOnly):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly):
-    list_display = ["key", "state", "amount_minor", "currency", "created_at", "paid_at"]
+    list_display = ["key", state_chip, "amount_minor", "currency", "created_at", "paid_at"]
     list_filter = ["state"]
     search_fields = ["key", "session", "intent", "order__number"]
 
@@ -67,7 +68,7 @@ class ProductAdmin(admin.ModelAdmin[Product]):
 
 @admin.register(Mail)
 class MailAdmin(ReadOnly):
-    list_display = ["subject", "to", "state", "attempts", "reason", "created_at", "sent_at"]
+    list_display = ["subject", "to", state_chip, "attempts", "reason", "created_at", "sent_at"]
     list_filter = ["state"]
     search_fields = ["to", "subject", "order__number"]
     list_select_related = ["order"]

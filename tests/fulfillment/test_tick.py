@@ -73,6 +73,19 @@ def test_a_job_that_only_makes_bad_discs_is_held_until_somebody_looks(plant: Pla
     assert job.state == Job.State.MADE
 
 
+def test_a_job_whose_writes_are_refused_is_held_with_what_the_agent_said(plant: Plant) -> None:
+    """Such as an image that arrives with another digest: trying for ever would help nobody."""
+    job = ask_for(2)
+    plant.agent.new_images = wire.ImageState.FAILED
+    for _ in range(60):
+        plant.turn(minutes=2)
+    job.refresh_from_db()
+    assert job.state == Job.State.HELD
+    assert plant.agent.why_failed in job.reason
+    assert Write.objects.count() == 3
+    assert not Disc.objects.exclude(state="cancelled").exists()
+
+
 def test_an_unknown_disc_is_never_allocated_and_is_replaced(plant: Plant) -> None:
     job = ask_for(1)
     plant.turn()
