@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from devices.chips import state_chip
+from devices.models import Disc
 from fulfillment import lifecycle, operators, reasons
 from fulfillment.models import (
     Calendar,
@@ -145,10 +146,9 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
 
     @admin.display(description="discs")
     def discs(self, shipment: Shipment) -> SafeString:
-        rows = shipment.jobs.values_list(
-            "title", "allocations__disc__serial", "allocations__disc__write__writer__name", "allocations__disc__drive"
-        )
-        return format_html_join(format_html("<br>"), "{}: {} ({}, drive {})", [row for row in rows if row[1]])
+        discs = Disc.objects.filter(allocation__job__shipment=shipment).order_by("write__title", "id")
+        rows = discs.values_list("write__title", "serial", "write__writer__name", "drive")
+        return format_html_join(format_html("<br>"), "{}: {} ({}, drive {})", rows)
 
 
 @admin.register(Paper)

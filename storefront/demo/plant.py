@@ -18,6 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from devices.models import Writer
+from fulfillment.models import PlanRun
 from storefront.demo.processes import Processes, StartFailed, python
 
 WRITERS: Final = {"Writer 1": ("CD-R", "DVD-R"), "Writer 2": ("CD-R", "DVD-R")}
@@ -88,6 +89,7 @@ class Plant:
         self.processes.wait_until(lambda: _answers(self.stripe_url + "/"), "the payment stand-in")
         self.processes.wait_until(lambda: _answers(self.shop_url + "/"), "the shop")
         self.processes.wait_until(lambda: _all_reporting(began), "the writers' agents")
+        self.processes.wait_until(lambda: _dates_are_shown(began), "the first plan")
 
     def manage(self, *arguments: str) -> str:
         """Runs one of the shop's own commands, as an operator would; returns what it printed."""
@@ -154,6 +156,12 @@ def _answers(url: str) -> bool:
         return True  # it answers, if only to say no
     except OSError:
         return False
+
+
+def _dates_are_shown(since: dt.datetime) -> bool:
+    """A plan that knows the whole fleet: without one the shop would show no date."""
+    run = PlanRun.objects.filter(at__gte=since).order_by("-id").first()
+    return run is not None and len(run.projection["writers"]) >= len(WRITERS)
 
 
 def _all_reporting(since: dt.datetime) -> bool:

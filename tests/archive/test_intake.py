@@ -249,9 +249,8 @@ def test_a_holder_who_fell_silent_stops_quietly_when_he_wakes(
 
 
 def test_mastering_is_woken_up_on_a_queue_of_its_own_and_never_twice_by_one_message(settings: Settings) -> None:
-    beat = settings.CELERY_BEAT_SCHEDULE["archive.master_waiting"]
-
-    assert beat["options"]["queue"] == "mastering"
+    assert settings.CELERY_BEAT_SCHEDULE["archive.master_waiting"]["task"] == "archive.master_waiting"
+    assert settings.CELERY_TASK_ROUTES["archive.*"]["queue"] == "mastering"
     assert settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] >= TIME_LIMIT * 4
 
 

@@ -32,8 +32,9 @@ class Demo:
 
 
 def free_port_block() -> int:
-    """A first port such that those the demo derives from it are free as well."""
-    for first in range(20_000, 32_000, 331):
+    """A first port such that those the demo derives from it are free as well. Each process looks elsewhere first."""
+    for turn in range(36):
+        first = 20_000 + (os.getpid() + turn) % 36 * 331
         taken = False
         for port in (first, first + 10, first + 101, first + 102):
             with socket.socket() as probe:

@@ -16,7 +16,7 @@ def put_into_cart(page: Page, shop: str, part_number: str, copies: int) -> None:
 
 def fill_address(page: Page) -> None:
     page.get_by_label("Name").fill("Zoë Kowalska-Łukasiewicz")
-    page.get_by_label("E-mail").fill("zoe@example.com")
+    page.get_by_role("textbox", name="E-mail").fill("zoe@example.com")
     page.get_by_label("Address line 1").fill("Hauptstraße 12")
     page.get_by_label("Postal code").fill("10827")
     page.get_by_label("Town or city").fill("Berlin")

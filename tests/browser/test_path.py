@@ -13,8 +13,6 @@ from tests.browser import journey
 from tests.browser.demo import PASSWORD, Demo
 from tests.storefront.standin.running import await_until
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
@@ -63,7 +61,7 @@ def test_wrong_entries_are_told_beside_their_fields(demo: Demo, browser: Browser
     page.goto(f"{demo.url}/checkout/")
     page.get_by_role("button", name="Look over the order").click()
     expect(page.get_by_role("alert")).to_contain_text("5 fields need another look")
-    email = page.get_by_label("E-mail")
+    email = page.get_by_role("textbox", name="E-mail")
     expect(email).to_have_attribute("aria-invalid", "true")
     described = (email.get_attribute("aria-describedby") or "").split()
     assert "Enter your e-mail address" in page.locator(f"#{described[-1]}").inner_text()

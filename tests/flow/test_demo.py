@@ -14,7 +14,7 @@ import pytest
 
 from tests.browser.demo import ROOT, environment, free_port_block, prepare, running_demo
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

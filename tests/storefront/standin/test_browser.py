@@ -9,20 +9,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from storefront.payer import StripePayer
 from tests.storefront.standin.asking import order
-from tests.storefront.standin.browsing import fill, launch, page_of
+from tests.storefront.standin.browsing import fill, page_of
 from tests.storefront.standin.running import ROOT, StandIn
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @contextmanager
