@@ -7,7 +7,6 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
-from django.db import connections
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import Settings
 from pytest_django.plugin import blocking_manager_key
@@ -34,7 +33,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
         first_rows = import_module("fulfillment.migrations.0002_first_calendar_and_services")
         with item.config.stash[blocking_manager_key].unblock():
             first_rows.install(apps, None)
-            connections.close_all()
 
 
 @pytest.fixture(autouse=True)

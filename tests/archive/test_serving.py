@@ -17,6 +17,8 @@ from archive import storage
 from archive.models import Image
 from archive.serving import UnsatisfiableError, parse_range, serve_image
 
+pytestmark = pytest.mark.django_db  # closing an answer ends a request, and Django looks after its connections then
+
 CONTENT = bytes(range(256)) * 16
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 ETAG = f'"{SHA256}"'
