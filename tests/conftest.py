@@ -25,11 +25,11 @@ FLAGS = [
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     """A test with real transactions ends with every table emptied: what migrations installed is put back."""
     yield
     marker = item.get_closest_marker("django_db")
-    if marker and marker.kwargs.get("transaction"):
+    if nextitem and marker and marker.kwargs.get("transaction"):  # after the last one there is no database
         first_rows = import_module("fulfillment.migrations.0002_first_calendar_and_services")
         with item.config.stash[blocking_manager_key].unblock():
             first_rows.install(apps, None)
