@@ -27,7 +27,10 @@ def refresh(projection: Projection, now: dt.datetime) -> None:
 def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipment, dt.datetime]]:
     """Open shipments with the time their last job is, or will be, made; one with an unprojected job is left out."""
     preparing = Shipment.objects.filter(state=Shipment.State.PREPARING).select_related("service")
-    made = [(shipment, shipment.ready_at or now) for shipment in _of_state(Shipment.State.READY)]
+    # What is made but not packed can't have left yet, however long ago it was made.
+    made = [
+        (shipment, now) for shipment in Shipment.objects.filter(state=Shipment.State.READY).select_related("service")
+    ]
     projected = []
     for shipment in preparing.prefetch_related("jobs"):
         finishes = [_finish(job, projection, now) for job in shipment.jobs.all() if job.state != Job.State.CANCELLED]
@@ -35,10 +38,6 @@ def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipmen
         if known and len(known) == len(finishes):
             projected.append((shipment, dt.datetime.fromtimestamp(max(known), dt.UTC)))
     return made + projected
-
-
-def _of_state(state: Shipment.State) -> list[Shipment]:
-    return list(Shipment.objects.filter(state=state).select_related("service"))
 
 
 def _finish(job: Job, projection: Projection, now: dt.datetime) -> float | None:

@@ -15,7 +15,7 @@ from fulfillment.planning.planner import project
 from fulfillment.planning.policies import Policy
 
 FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promise
-KEPT: Final = dt.timedelta(hours=24)  # unless a promise stands on it: then for ever
+KEPT: Final = dt.timedelta(hours=1)  # unless a promise stands on it: then for ever
 
 
 def store(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:

@@ -57,10 +57,15 @@ def hosted_page(order: Order, content: str, now: dt.datetime) -> str | None:
     return checkout.url
 
 
-def close_other(order: Order, content: str, now: dt.datetime) -> bool:
-    """Closes an open page that asks for something else than `content`. False: it was paid, so nothing may change."""
+def asks_for(order: Order, content: str) -> bool:
+    """Whether a page is open, or about to be, that asks for just this."""
+    return order.payments.filter(state__in=Payment.UNFINISHED, content=content).exists()
+
+
+def close_unfinished(order: Order, now: dt.datetime) -> bool:
+    """Closes the page that is open, before the order changes. False: it was paid, so nothing may change."""
     payment = _unfinished(order)
-    if payment is None or payment.content == content:
+    if payment is None:
         return True
     if payment.state == Payment.State.OPENING:  # the same key gives the page that may or may not exist
         checkout = payer().open_checkout(_request(order, payment))

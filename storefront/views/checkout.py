@@ -21,16 +21,21 @@ from storefront.forms import CheckoutForm
 from storefront.models import Order
 from storefront.orders import AlreadyPlaced, Draft, Summary
 from storefront.payer import PayerRefused, PayerUnreachable, payer
-from storefront.pricing import format_amount
+from storefront.pricing import MAX_AMOUNT, format_amount
 
 FORM = "checkout"  # what was entered, so that nobody has to enter it twice
 KEY = "checkout-key"
+MAX_GOODS = MAX_AMOUNT // 2  # leaves room for shipping below what a card can be charged with at once
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def details(request: HttpRequest) -> HttpResponse:
     lines = Cart(request.session).lines()
     if not lines:
+        return redirect("cart")
+    if goods_total(lines) > MAX_GOODS:
+        limit = format_amount(MAX_GOODS, settings.SPINDLE_CURRENCY)
+        messages.error(request, f"One order comes to {limit} at the most. Lower a number, or order in parts.")
         return redirect("cart")
     now = timezone.now()
     if request.method != "POST":
@@ -117,10 +122,11 @@ def _once_more(request: HttpRequest) -> HttpResponse:
 def _place(draft: Draft, summary: Summary) -> tuple[Order, str | None]:
     now = timezone.now()
     content = orders.content_digest(draft, summary)
-    existing = orders.find(draft.key)
-    if existing and not payments.close_other(existing, content, now):
-        raise AlreadyPlaced(existing)
-    order = orders.place(draft, summary, actor="customer", now=now)
+    order = orders.find(draft.key)
+    if order is None or not payments.asks_for(order, content):
+        if order and not payments.close_unfinished(order, now):
+            raise AlreadyPlaced(order)
+        order = orders.place(draft, summary, actor="customer", now=now)
     return order, payments.hosted_page(order, content, now)
 
 
@@ -134,7 +140,7 @@ def _draft(request: HttpRequest) -> tuple[Draft, Summary] | None:
     """What this visitor is about to order; None if something of it is missing or no longer right."""
     lines = Cart(request.session).lines()
     entered = request.session.get(FORM)
-    if not lines or not entered:
+    if not lines or not entered or goods_total(lines) > MAX_GOODS:
         return None
     now = timezone.now()
     form = CheckoutForm(entered, today=dates.local_date(now))

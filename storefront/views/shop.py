@@ -38,7 +38,7 @@ def sold_titles() -> QuerySet[Title]:
 
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
-    query = request.GET.get("q", "").strip()[:100]
+    query = request.GET.get("q", "").replace("\0", "").strip()[:100]
     kind = request.GET.get("kind", "")
     if query or kind in NAMES:
         found = _search(query, kind)

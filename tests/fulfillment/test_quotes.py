@@ -49,6 +49,8 @@ def test_a_calendar_without_working_days_gets_no_date(plant: Plant) -> None:
     tick.roll(NOW)
     Calendar.objects.update(working_days="")
     assert [option.arrives_on for option in quotes.options(wanted(), "DE", NOW)] == [None, None]
+    Calendar.objects.all().delete()
+    assert [option.arrives_on for option in quotes.options(wanted(), "DE", NOW)] == [None, None]
 
 
 def test_a_quote_writes_nothing(plant: Plant, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

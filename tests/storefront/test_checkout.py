@@ -144,6 +144,20 @@ def test_pressing_pay_twice_leads_to_the_same_page_of_the_same_order(
     assert standin.rows("SELECT count(*) FROM sessions") == [{"count(*)": 1}]
 
 
+def test_a_second_press_changes_nothing_of_the_order(client: Client, product: Product, standin: StandIn) -> None:
+    to_hosted_page(client, product)
+    before = only_order().revision
+    pay(client)
+    assert only_order().revision == before
+    assert only_order().events.count() == 1
+
+
+def test_an_order_too_dear_for_a_card_is_told_before_the_checkout(client: Client, product: Product) -> None:
+    Product.objects.update(price_minor=90_000_00)
+    put(client, product, 1000)
+    assert b"at the most. Lower a number" in client.get("/checkout/", follow=True).content
+
+
 def test_a_changed_cart_closes_the_old_page_and_keeps_the_number(
     client: Client, product: Product, standin: StandIn
 ) -> None:
