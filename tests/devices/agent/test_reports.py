@@ -86,6 +86,7 @@ def test_a_started_disc_is_finished_without_the_server_and_told_later(start: Sta
     shop.report_status = 503
     uuid, _ = agent.write(image, "AAA")
     assert agent.await_write(uuid)["AAA"]["state"] == "good"
+    await_true(lambda: "the server is not well (503)" in agent.log.read_text())
     shop.report_status = 200
     shop.answer = lambda report: {"recorded": [write["uuid"] for write in report["writes"]]}
     await_true(lambda: agent.state()["writes"] == [])
