@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -112,6 +112,10 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Shipment | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Shipment, form: Any, change: bool) -> None:
+        """Writes the one column that is edited: the rest of the row may have moved on since it was read."""
+        Shipment.objects.filter(pk=obj.pk).update(tracking=obj.tracking, revision=F("revision") + 1)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
         return super().get_queryset(request).prefetch_related("papers")

@@ -15,6 +15,7 @@ from devices.states import DiscState
 from fulfillment.models import Allocation, Job, WriteShare
 
 UNDER_WAY = (DiscState.PLANNED, DiscState.STARTED)
+UNDER_WAY_DISCS = Q(state__in=UNDER_WAY)
 SPOILT = (DiscState.BAD, DiscState.UNKNOWN)
 
 
@@ -67,7 +68,8 @@ def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
 def needs(jobs: Iterable[Job]) -> dict[UUID, int]:
     """How many discs of each job are neither made nor under way."""
     copies = {job.pk: job.copies for job in jobs}
-    made, going = _allocated(copies), under_way(copies)
+    # A disc that has just become good and is given to nobody yet is not to be made a second time.
+    made, going = _allocated(copies), _share_out(copies, UNDER_WAY_DISCS | Q(state=DiscState.GOOD, allocation=None))
     return {pk: max(0, wanted - made[pk] - going[pk]) for pk, wanted in copies.items()}
 
 
@@ -94,20 +96,22 @@ def _allocated(jobs: Iterable[UUID]) -> Counter[UUID]:
 
 
 def under_way(jobs: Iterable[UUID]) -> Counter[UUID]:
-    """How many discs are being made for each job: a write's unfinished discs, to its shares in policy order."""
+    """How many discs are being made for each job."""
+    return _share_out(jobs, UNDER_WAY_DISCS)
+
+
+def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
+    """How many of `which` discs are whose: each write's, to its shares in policy order."""
     wanted = set(jobs)
     going: Counter[UUID] = Counter()
-    open_writes = Write.objects.filter(shares__job__in=list(wanted), discs__state__in=UNDER_WAY).distinct()
-    for write in open_writes.annotate(unfinished=_unfinished()).prefetch_related("shares__job"):
+    counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
+    by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
+    for write in Write.objects.filter(pk__in=by_write).prefetch_related("shares__job"):
         had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
-        left = write.unfinished
+        left = by_write[write.pk]
         for share in sorted(write.shares.all(), key=lambda share: share.job.rank):
             discs = min(left, max(0, share.copies - had[share.job_id]))
             left -= discs
             if share.job_id in wanted:
                 going[share.job_id] += discs
     return going
-
-
-def _unfinished() -> Count:
-    return Count("discs", filter=Q(discs__state__in=UNDER_WAY), distinct=True)

@@ -10,7 +10,7 @@ from django.db.models import F
 from fulfillment import dates
 from fulfillment.models import Job, Shipment, ShipmentEvent
 from fulfillment.planning.model import Projection
-from fulfillment.promise import promise
+from fulfillment.promise import arrives_on, handed_over_on, promise
 
 ACTOR = "tick"
 
@@ -38,6 +38,13 @@ def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipmen
         if known and len(known) == len(finishes):
             projected.append((shipment, dt.datetime.fromtimestamp(max(known), dt.UTC)))
     return made + projected
+
+
+def arrival_if_handed_over(shipment: Shipment, now: dt.datetime) -> dt.date | None:
+    """When a packed parcel arrives: it only waits for the carrier."""
+    way = dates.transit(shipment.service, str(shipment.country))
+    day = handed_over_on(now, dates.shop_calendar(), way) if way else None
+    return arrives_on(day, way) if way and day else None
 
 
 def _finish(job: Job, projection: Projection, now: dt.datetime) -> float | None:

@@ -6,7 +6,7 @@ Each change is a compare-and-set with its event in the same transaction; False m
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F
@@ -53,14 +53,17 @@ def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: 
     return True
 
 
-def move_shipment(shipment: Shipment, new: Shipment.State, *, actor: str, now: dt.datetime, text: str = "") -> bool:
+def move_shipment(
+    shipment: Shipment, new: Shipment.State, *, actor: str, now: dt.datetime, text: str = "", **also: Any
+) -> bool:
+    """Moves a shipment on from the state it was read in; `also` are columns set in the same breath."""
     old = Shipment.State(shipment.state)
     if new not in SHIPMENT_TRANSITIONS[old]:
         raise ImpossibleMove(f"shipment {shipment.reference}: {old} → {new}")
     stamp = {SHIPMENT_STAMPS[new]: now} if new in SHIPMENT_STAMPS else {}
     with transaction.atomic():
         moved = Shipment.objects.filter(pk=shipment.pk, state=old).update(
-            state=new, revision=F("revision") + 1, **stamp
+            state=new, revision=F("revision") + 1, **stamp, **also
         )
         if not moved:
             return False

@@ -6,7 +6,7 @@ import datetime as dt
 
 from django.db import transaction
 
-from fulfillment import allocation, lifecycle
+from fulfillment import allocation, estimates, lifecycle
 from fulfillment.models import Job, Shipment
 
 HELD_BY_HAND = "Held by an operator."
@@ -32,11 +32,15 @@ def release(job: Job, actor: str, now: dt.datetime) -> bool:
 def pack(shipment: Shipment, actor: str, now: dt.datetime) -> bool:
     if shipment.state != Shipment.State.READY:
         return False
-    return lifecycle.move_shipment(shipment, Shipment.State.PACKED, actor=actor, now=now)
+    arrival = estimates.arrival_if_handed_over(shipment, now) or shipment.estimated_on
+    return lifecycle.move_shipment(shipment, Shipment.State.PACKED, actor=actor, now=now, estimated_on=arrival)
 
 
 def ship(shipment: Shipment, actor: str, now: dt.datetime) -> bool:
     """Handed to the carrier. What was not packed is not shipped."""
     if shipment.state != Shipment.State.PACKED:
         return False
-    return lifecycle.move_shipment(shipment, Shipment.State.SHIPPED, actor=actor, now=now, text=shipment.tracking)
+    arrival = estimates.arrival_if_handed_over(shipment, now) or shipment.estimated_on
+    return lifecycle.move_shipment(
+        shipment, Shipment.State.SHIPPED, actor=actor, now=now, text=shipment.tracking, estimated_on=arrival
+    )

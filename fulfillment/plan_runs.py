@@ -15,7 +15,9 @@ from fulfillment.planning.planner import project
 from fulfillment.planning.policies import Policy
 
 FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promise
-KEPT: Final = dt.timedelta(hours=1)  # unless a promise stands on it: then for ever
+KEPT: Final = dt.timedelta(
+    hours=3
+)  # longer than a payment page is open; for ever if a promise stands on it
 
 
 def store(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:
@@ -34,7 +36,7 @@ def store(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun
 
 def newest(now: dt.datetime) -> tuple[PlanRun, Projection] | None:
     """The newest run, if it is fresh."""
-    run = PlanRun.objects.filter(at__gte=now - FRESH).order_by("-id").first()
+    run = PlanRun.objects.filter(at__gte=now - FRESH).defer("snapshot").order_by("-id").first()
     return (run, read(run)) if run else None
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
-from devices.intake import changed_writes, mark_read
+from django.db.models import Count, Exists, F, OuterRef
+
+from devices.intake import cancel_write, changed_writes, mark_read
+from devices.models import Write, Writer
+from devices.states import WriterState, WriteState
 from fulfillment import allocation, lifecycle
-from fulfillment.models import Job, Paper, Shipment
+from fulfillment.models import Job, Paper, Shipment, WriteShare
 
 BATCH: Final = 200
 SPOILT_BOUND: Final = 3  # discs a job may lose, on top of one in ten of its copies, before somebody has to look
@@ -26,9 +30,19 @@ def read_writes(now: dt.datetime) -> int:
     return len(writes)
 
 
+def recall_writes(now: dt.datetime) -> None:
+    """Takes back what a writer that fell out was never sent: its jobs go to another one."""
+    at_work = Writer.objects.filter(
+        state__in=[WriterState.IDLE, WriterState.BUSY], enabled=True, draining=False, maintenance=False
+    )
+    stranded = Write.objects.filter(state=WriteState.QUEUED, cancel_requested=False).exclude(writer__in=at_work)
+    for write in stranded.filter(Exists(WriteShare.objects.filter(write=OuterRef("pk"))))[:BATCH]:
+        cancel_write(write, ACTOR, now)
+
+
 def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
-    for sha256, format_ in allocation.stock().values_list("write__image_sha256", "write__format").distinct():
+    for sha256, format_ in allocation.stock().values_list("write__image_sha256", "write__format").order_by().distinct():
         for job in Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank"):
             allocation.allocate_stock(job, now)
             settle(Job.objects.get(pk=job.pk), now)
@@ -74,7 +88,10 @@ def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
 
 
 def finish_leftovers(now: dt.datetime) -> None:
-    """Shipments whose last job was made by a tick that died before it could say so."""
+    """What a tick left that died between two steps: jobs with all their discs, shipments with all their jobs."""
+    full = Job.objects.filter(state__in=Job.OPEN).annotate(given=Count("allocations")).filter(given__gte=F("copies"))
+    for job in full[:BATCH]:
+        settle(job, now)
     waiting = Shipment.objects.filter(state=Shipment.State.PREPARING, jobs__state=Job.State.MADE)
     for shipment in waiting.exclude(jobs__state__in=Job.OPEN).distinct()[:BATCH]:
         finish_shipment(shipment, now)

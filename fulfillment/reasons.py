@@ -15,6 +15,11 @@ TEXTS: Final[dict[str, str]] = {
 }
 
 
+def for_customer(keyword: str) -> str:
+    """What a customer may read: never an agent's or an operator's own words."""
+    return TEXTS.get(keyword, "Somebody of us looks at it before more is written.")
+
+
 def text(keyword: str) -> str:
     """The sentence for a reason's keyword; an operator's own words are their own sentence."""
     return TEXTS.get(keyword, keyword)

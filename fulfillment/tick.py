@@ -14,6 +14,7 @@ ROLL_EVERY: Final = dt.timedelta(seconds=15)
 
 def run(now: dt.datetime) -> int:
     """Returns how many writes were queued. Harmless when run twice, or twice at once."""
+    progress.recall_writes(now)
     changed = progress.read_writes(now)
     progress.use_stock(now)
     progress.finish_leftovers(now)
@@ -35,5 +36,5 @@ def roll(now: dt.datetime) -> None:
 
 
 def _roll_due(now: dt.datetime) -> bool:
-    newest = PlanRun.objects.order_by("-id").first()
-    return newest is None or newest.at <= now - ROLL_EVERY
+    newest = PlanRun.objects.order_by("-id").values_list("at", flat=True).first()
+    return newest is None or newest <= now - ROLL_EVERY

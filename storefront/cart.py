@@ -78,6 +78,16 @@ class Cart:
         self._copies.pop(str(product.pk), None)
         self._save()
 
+    def drop_all_but(self, lines: list[CartLine]) -> bool:
+        """Takes out what is no longer sold; True if there was such a thing."""
+        sold = {str(line.product.pk) for line in lines}
+        gone = [key for key in self._copies if key not in sold]
+        for key in gone:
+            del self._copies[key]
+        if gone:
+            self._save()
+        return bool(gone)
+
     def empty(self) -> None:
         self._copies.clear()
         self._save()

@@ -19,7 +19,7 @@ from fulfillment.models import ADDRESS_FIELDS
 from fulfillment.quotes import Option
 from storefront import lifecycle
 from storefront.cart import CartLine, goods_total
-from storefront.models import Order, OrderLine
+from storefront.models import Order, OrderLine, Payment
 from storefront.models.orders import new_number, new_token
 from storefront.pricing import included_tax
 
@@ -82,7 +82,9 @@ def content_digest(draft: Draft, summary: Summary) -> str:
     """Names what is paid for: the same content may be paid for with a session that is open already."""
     content = {
         "email": draft.email,
+        "phone": draft.phone,
         "address": draft.address,
+        "wanted_on": draft.wanted_on,
         "service": draft.service,
         "lines": [(line.version.pk, line.product.format, line.copies, line.price.total) for line in summary.lines],
         "total": summary.total_minor,
@@ -125,6 +127,8 @@ def _make(draft: Draft, summary: Summary, *, actor: str, now: dt.datetime) -> Or
 def _rewrite(order: Order, draft: Draft, summary: Summary, *, actor: str, now: dt.datetime) -> None:
     columns = _columns(draft, summary)
     with transaction.atomic():
+        if order.payments.filter(state__in=Payment.UNFINISHED).exists():
+            raise AlreadyPlaced(order)  # another tab has a page open for it
         changed = Order.objects.filter(pk=order.pk, state=Order.State.AWAITING_PAYMENT, revision=order.revision).update(
             revision=F("revision") + 1, **columns
         )

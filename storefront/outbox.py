@@ -74,7 +74,7 @@ def _send(mail: Mail, now: dt.datetime) -> bool:
     )
     try:
         message.send()
-    except (OSError, SMTPException) as error:
+    except (OSError, SMTPException, ValueError) as error:  # ValueError: an address that no mail can carry
         _postpone(mail, str(error), now)
         return False
     Mail.objects.filter(pk=mail.pk).update(state=Mail.State.SENT, sent_at=now, reason="")

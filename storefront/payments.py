@@ -12,7 +12,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from archive.formats import FORMATS
@@ -22,12 +22,14 @@ from fulfillment.models import ADDRESS_FIELDS
 from fulfillment.tasks import nudge
 from storefront import lifecycle, outbox
 from storefront.models import Order, Payment
-from storefront.payer import Checkout, CheckoutLine, CheckoutRequest, payer
+from storefront.orders import AlreadyPlaced
+from storefront.payer import Checkout, CheckoutLine, CheckoutRequest, PayerRefused, payer
 from storefront.promises import first_promise
 
 log = logging.getLogger(__name__)
 
 PAGE_LIVES: Final = dt.timedelta(hours=2)
+STALE: Final = dt.timedelta(hours=1)  # an attempt the payer never answered; pages must live half an hour at least
 ACTOR: Final = "payer"
 
 
@@ -44,17 +46,19 @@ def hosted_page(order: Order, content: str, now: dt.datetime) -> str | None:
     One page at a time: while one is open, the same content gets the same page.
     """
     payment = _unfinished(order) or _begin(order, content, now)
+    if payment.content != content:
+        raise AlreadyPlaced(order)  # another tab was quicker, with something else: never its page for this content
     if payment.state == Payment.State.OPEN:
-        checkout = payer().checkout(payment.session or "")
-        outcome = settle(checkout, now)
+        outcome = settle(payer().checkout(payment.session or ""), now)
         if outcome is Settlement.UNPAID:
             return payment.url
         if outcome is not Settlement.EXPIRED:
             return None
         payment = _begin(order, content, now)
-    checkout = payer().open_checkout(_request(order, payment))
-    lifecycle.move_payment(payment, Payment.State.OPEN, session=checkout.id, url=checkout.url or "")
-    return checkout.url
+    elif payment.created_at < now - STALE:  # the payer takes no page that closes so soon: a new attempt
+        lifecycle.move_payment(payment, Payment.State.EXPIRED)
+        payment = _begin(order, content, now)
+    return _open(order, payment).url
 
 
 def asks_for(order: Order, content: str) -> bool:
@@ -68,11 +72,25 @@ def close_unfinished(order: Order, now: dt.datetime) -> bool:
     if payment is None:
         return True
     if payment.state == Payment.State.OPENING:  # the same key gives the page that may or may not exist
-        checkout = payer().open_checkout(_request(order, payment))
-        lifecycle.move_payment(payment, Payment.State.OPEN, session=checkout.id, url=checkout.url or "")
+        try:
+            _open(order, payment)
+        except PayerRefused:  # then no page exists, and the attempt is over
+            return True
         payment.refresh_from_db()
     outcome = settle(payer().expire_checkout(payment.session or ""), now)
     return outcome is Settlement.EXPIRED
+
+
+def _open(order: Order, payment: Payment) -> Checkout:
+    """Asks the payer for the attempt's page. A refusal ends the attempt: asking again would be refused again."""
+    try:
+        checkout = payer().open_checkout(_request(order, payment))
+    except PayerRefused as refused:
+        log.error("payment %s refused: %s", payment.key, refused)
+        lifecycle.move_payment(payment, Payment.State.EXPIRED)
+        raise
+    lifecycle.move_payment(payment, Payment.State.OPEN, session=checkout.id, url=checkout.url or "")
+    return checkout
 
 
 def settle(checkout: Checkout, now: dt.datetime, *, actor: str = ACTOR) -> Settlement:
@@ -95,6 +113,10 @@ def mismatch(payment: Payment, checkout: Checkout) -> str | None:
     """Why this money is not for this payment, in words for the staff; None if it is."""
     if (checkout.amount, checkout.currency.upper()) != (payment.amount_minor, payment.currency):
         return f"{checkout.amount} {checkout.currency} paid, {payment.amount_minor} {payment.currency} asked"
+    if payment.amount_minor != payment.order.total_minor:
+        return f"{payment.amount_minor} asked for what comes to {payment.order.total_minor}"
+    if payment.order.payments.filter(state=Payment.State.PAID).exists():
+        return "the order is paid already"
     if checkout.reference != payment.key:
         return f"paid for {checkout.reference!r}, asked for {payment.key!r}"
     if checkout.livemode != settings.SPINDLE_PRODUCTION:
@@ -164,6 +186,10 @@ def _begin(order: Order, content: str, now: dt.datetime) -> Payment:
     attempt = order.payments.count() + 1
     try:
         with transaction.atomic():
+            as_read = Order.objects.filter(pk=order.pk, state=Order.State.AWAITING_PAYMENT, revision=order.revision)
+            if not as_read.update(revision=F("revision") + 1):
+                raise AlreadyPlaced(order)  # changed meanwhile: what is asked for must be what it is now
+            order.revision += 1
             return Payment.objects.create(
                 order=order,
                 attempt=attempt,
@@ -174,7 +200,9 @@ def _begin(order: Order, content: str, now: dt.datetime) -> Payment:
                 created_at=now,
             )
     except IntegrityError:  # the other half of a double click was first: its row serves both
-        return order.payments.filter(attempt=attempt).get()
+        if payment := _unfinished(order):
+            return payment
+        raise
 
 
 def _request(order: Order, payment: Payment) -> CheckoutRequest:

@@ -27,20 +27,24 @@ def read(now: dt.datetime) -> int:
     shipments = intake.changed_shipments()
     for shipment in shipments:
         order = Order.objects.filter(shipment=shipment).first()
-        if order:
-            with transaction.atomic():
-                _follow(order, shipment, now)
-        intake.mark_read(shipment)
+        if order is None or _follow(order, shipment, now):
+            intake.mark_read(shipment)
     return len(jobs) + len(shipments)
 
 
-def _follow(order: Order, shipment: Shipment, now: dt.datetime) -> None:
+@transaction.atomic
+def _follow(order: Order, shipment: Shipment, now: dt.datetime) -> bool:
+    """Moves the order to what its shipment says; False if another tick moved it meanwhile: then it is read again."""
     order.shipment = shipment
     made = shipment.state in {Shipment.State.READY, Shipment.State.PACKED, Shipment.State.SHIPPED}
     if made and order.state in {Order.State.PAID, Order.State.IN_PRODUCTION}:
-        lifecycle.move_order(order, Order.State.READY, actor=ACTOR, now=now, text="all discs made and verified")
+        text = "all discs made and verified"
+        if not lifecycle.move_order(order, Order.State.READY, actor=ACTOR, now=now, text=text):
+            return False
     if shipment.state == Shipment.State.SHIPPED and order.state == Order.State.READY:
-        if lifecycle.move_order(order, Order.State.SHIPPED, actor=ACTOR, now=now, text=shipment.tracking):
-            outbox.post_shipped(order, now)
+        if not lifecycle.move_order(order, Order.State.SHIPPED, actor=ACTOR, now=now, text=shipment.tracking):
+            return False
+        outbox.post_shipped(order, now)
     elif shipment.promised_on and shipment.estimated_on and shipment.estimated_on > shipment.promised_on:
         outbox.post_new_date(order, shipment.estimated_on, now)
+    return True

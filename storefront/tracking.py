@@ -13,7 +13,7 @@ from devices.models import Disc, Drive
 from devices.states import DiscState
 from fulfillment import reasons
 from fulfillment.models import Job, Shipment
-from storefront.models import Order, OrderLine
+from storefront.models import Order, OrderLine, Payment
 
 RINGS: Final = 24  # discs shown one by one; more are shown as one bar
 
@@ -53,6 +53,8 @@ class Track:
     arrives_on: dt.date | None
     promised_on: dt.date | None
     finished: bool
+    pay_at: str = ""
+    """Where to pay for it, while it is not paid."""
 
     @property
     def later(self) -> bool:
@@ -68,7 +70,14 @@ def of(order: Order) -> Track:
         arrives_on=(shipment.estimated_on or shipment.promised_on) if shipment else order.shown_on,
         promised_on=shipment.promised_on if shipment else None,
         finished=order.state in {Order.State.SHIPPED, Order.State.CANCELLED},
+        pay_at=_pay_at(order),
     )
+
+
+def _pay_at(order: Order) -> str:
+    if order.state != Order.State.AWAITING_PAYMENT:
+        return ""
+    return order.payments.filter(state=Payment.State.OPEN).values_list("url", flat=True).first() or ""
 
 
 def _lines(order: Order, shipment: Shipment | None) -> Iterable[TrackedLine]:
@@ -84,7 +93,7 @@ def _lines(order: Order, shipment: Shipment | None) -> Iterable[TrackedLine]:
 def _tracked(line: OrderLine, job: Job) -> TrackedLine:
     good = list(Disc.objects.filter(allocation__job=job).order_by("final_at", "id"))
     waits = job.state in {Job.State.WAITING, Job.State.HELD} and bool(job.reason)
-    reason = reasons.text(job.reason) if waits else ""
+    reason = reasons.for_customer(job.reason) if waits else ""
     if job.copies > RINGS:
         return TrackedLine(line, len(good), (), reason)
     rings = [DiscRing("good", 100, disc.serial) for disc in good]

@@ -38,7 +38,7 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, product_id: int) -> HttpResponse:
     product = _product(product_id)
-    form = CopiesForm(request.POST)
+    form = CopiesForm(request.POST, auto_id=_field_ids(product))
     if not form.is_valid():
         return _page(request, {product.pk: form}, status=422)
     Cart(request.session).put(product, form.cleaned_data["copies"])
@@ -54,15 +54,26 @@ def remove(request: HttpRequest, product_id: int) -> HttpResponse:
 
 
 def _product(key: int | str) -> Product:
-    number = int(key) if str(key).isdecimal() else 0
+    number = int(key) if str(key).isdecimal() and len(str(key)) < 19 else 0
     return get_object_or_404(Product.objects.select_related("title").filter(active=True), pk=number)
 
 
+def _field_ids(product: Product) -> str:
+    """A page with several of these forms must not use an id twice."""
+    return f"id_%s_{product.pk}"
+
+
 def _page(request: HttpRequest, forms: dict[int, CopiesForm], status: int = 200) -> HttpResponse:
-    lines = Cart(request.session).lines()
+    cart = Cart(request.session)
+    lines = cart.lines()
+    if cart.drop_all_but(lines):
+        messages.warning(request, "Something in your cart is no longer sold. It is taken out.")
     rows = [
-        (line, forms.get(line.product.pk) or CopiesForm(initial={"copies": line.copies}, auto_id=f"copies-{number}"))
-        for number, line in enumerate(lines)
+        (
+            line,
+            forms.get(line.product.pk) or CopiesForm(initial={"copies": line.copies}, auto_id=_field_ids(line.product)),
+        )
+        for line in lines
     ]
     total = format_amount(goods_total(lines), settings.SPINDLE_CURRENCY)
     return render(request, "shop/cart.html", {"rows": rows, "total": total}, status=status)

@@ -73,16 +73,21 @@ def pay(request: HttpRequest) -> HttpResponse:
     if seen is None:
         return _once_more(request)
     draft, summary = seen
-    if request.POST.get("seen") != _fingerprint(summary):
+    if request.POST.get("seen") != _fingerprint(draft, summary):
         messages.warning(request, "Something changed since you looked: check the dates and the total once more.")
         return _review_page(request, draft, summary, status=409)
     try:
         order, url = _place(draft, summary)
     except AlreadyPlaced as placed:
-        return redirect(placed.order)
-    except (PayerUnreachable, PayerRefused):
+        return _already_placed(request, placed.order, orders.content_digest(draft, summary))
+    except PayerUnreachable:
         messages.error(request, "The payment page can't be reached now. Nothing was charged; try again in a minute.")
         return _review_page(request, draft, summary, status=503)
+    except PayerRefused:
+        messages.error(
+            request, "The payment service refused this. Nothing was charged; try again, or write to us."
+        )
+        return _review_page(request, draft, summary, status=502)
     if url is None:
         _forget(request)
         return redirect(order)
@@ -102,7 +107,7 @@ def paid(request: HttpRequest, token: str) -> HttpResponse:
     order = Order.objects.filter(token=token).first()
     if order is None:
         return redirect("cart")
-    payment = order.payments.filter(session=request.GET.get("session", "")).first()
+    payment = order.payments.filter(session=request.GET.get("session", "").replace("\0", "")).first()
     if payment and payment.session:
         try:
             payments.settle(payer().checkout(payment.session), timezone.now())
@@ -117,6 +122,19 @@ def _once_more(request: HttpRequest) -> HttpResponse:
     if request.session.get(FORM):
         messages.warning(request, "Something you entered is no longer right. Check it and go on.")
     return redirect("checkout")
+
+
+def _already_placed(request: HttpRequest, order: Order, content: str) -> HttpResponse:
+    """This checkout has an order that can't be changed any more: perhaps paid in another tab, unheard of here."""
+    order.refresh_from_db()
+    if order.state == Order.State.AWAITING_PAYMENT:
+        return redirect(order)
+    request.session.pop(KEY, None)
+    if order.payments.filter(content=content).exists():
+        Cart(request.session).empty()
+        return redirect(order)
+    messages.info(request, f"Your order {order.number} is paid. What is in the cart now becomes a new order.")
+    return redirect("review")
 
 
 def _place(draft: Draft, summary: Summary) -> tuple[Order, str | None]:
@@ -144,6 +162,8 @@ def _draft(request: HttpRequest) -> tuple[Draft, Summary] | None:
         return None
     now = timezone.now()
     form = CheckoutForm(entered, today=dates.local_date(now))
+    if form.is_valid():
+        _check_dates(form, lines)
     if not form.is_valid():
         return None
     key = request.session.setdefault(KEY, str(uuid.uuid4()))
@@ -186,7 +206,7 @@ def _review_page(request: HttpRequest, draft: Draft, summary: Summary, status: i
         "draft": draft,
         "country_name": Country(draft.address["country"]).name,
         "summary": summary,
-        "seen": _fingerprint(summary),
+        "seen": _fingerprint(draft, summary),
         "goods": format_amount(summary.goods_minor, currency),
         "shipping": format_amount(summary.option.price_minor, currency),
         "tax": format_amount(summary.tax_minor, currency),
@@ -195,6 +215,6 @@ def _review_page(request: HttpRequest, draft: Draft, summary: Summary, status: i
     return render(request, "checkout/review.html", context, status=status)
 
 
-def _fingerprint(summary: Summary) -> str:
-    """What the customer must have seen before paying."""
-    return f"{summary.total_minor}/{summary.option.arrives_on or ''}"
+def _fingerprint(draft: Draft, summary: Summary) -> str:
+    """What the customer must have seen before paying: the goods, the address, the total, the date."""
+    return f"{orders.content_digest(draft, summary)}/{summary.option.arrives_on or ''}"

@@ -79,7 +79,9 @@ def title_dates(request: HttpRequest, part_number: str) -> HttpResponse:
     """The arrival dates for another format or number of copies, as a fragment."""
     wanted = get_object_or_404(sold_titles(), part_number=part_number)
     form = CopiesForm(request.GET)
-    return render(request, "shop/_title_dates.html", title_context(wanted, request.GET.get("format", ""), form))
+    offers = wanted.products.filter(active=True)
+    chosen = next((offer.format for offer in offers if str(offer.pk) == request.GET.get("product")), "")
+    return render(request, "shop/_title_dates.html", title_context(wanted, chosen, form))
 
 
 def title_context(wanted: Title, format_: str, form: CopiesForm) -> dict[str, Any]:

@@ -58,8 +58,10 @@ def _settle(event: PayerEvent) -> str:
                 outcome=OUTCOMES[outcome],
                 received_at=now,
             )
-    except IntegrityError:  # the same event came twice at once; the other one is kept
-        return "seen"
+    except IntegrityError:
+        if not ProviderEvent.objects.filter(event=event.id).exists():
+            raise
+        return "seen"  # it came twice at once, and the other one is kept
     if outcome is Settlement.UNMATCHED:
         log.error("event %s (%s) fits no order of ours", event.id, event.kind)
     return outcome.value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from devices.agent import wire
 from devices.models import Disc, Write, Writer
 from fulfillment import apply, operators, ranking, snapshot, tick
@@ -161,6 +163,48 @@ def test_a_tick_that_finds_nothing_changes_nothing(plant: Plant) -> None:
         plant.turn()
     job.refresh_from_db()
     assert before == (job.events.count(), Write.objects.count(), Shipment.objects.get(pk=job.shipment_id).revision)
+
+
+def test_a_disc_that_became_good_since_the_last_look_is_not_made_again(plant: Plant) -> None:
+    """The report came between reading the writes and planning."""
+    ask_for(1)
+    plant.turn()
+    plant.agent.make_all()
+    plant.report()
+    jobs = snapshot.open_jobs()
+    assert snapshot.take(jobs, plant.now).jobs == ()
+
+
+def test_work_that_a_dead_writer_was_never_sent_goes_to_another(plant: Plant) -> None:
+    job = ask_for(1)
+    tick.run(NOW)
+    assert Write.objects.get().state == "queued"
+    Writer.objects.filter(pk=plant.writer.pk).update(state="offline")
+    with running_plant("Writer 2") as other:
+        other.make_all()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+    assert set(Write.objects.values_list("writer__name", "state")) == {("Writer 1", "cancelled"), ("Writer 2", "done")}
+
+
+def test_a_job_with_all_its_discs_is_found_after_a_tick_that_died(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    Job.objects.filter(pk=job.pk).update(state=Job.State.WAITING, made_at=None)
+    plant.turn()
+    job.refresh_from_db()
+    assert job.state == Job.State.MADE
+
+
+def test_a_parcel_that_leaves_late_arrives_late(plant: Plant) -> None:
+    shipment = ask_for(1).shipment
+    plant.make_all()
+    shipment.refresh_from_db()
+    before = shipment.estimated_on
+    later = plant.now + timedelta(days=7)
+    assert operators.pack(shipment, "user:1 Anna", later)
+    assert before is not None
+    assert Shipment.objects.get(pk=shipment.pk).estimated_on == before + timedelta(days=7)
 
 
 def test_a_held_job_waits_until_it_is_released(plant: Plant) -> None:

@@ -152,6 +152,24 @@ def test_a_second_press_changes_nothing_of_the_order(client: Client, product: Pr
     assert only_order().events.count() == 1
 
 
+def test_what_another_tab_changed_is_shown_before_paying(client: Client, product: Product, standin: StandIn) -> None:
+    """The same total for something else, or to somewhere else, is something else."""
+    put(client, product)
+    enter(client)
+    seen = review(client).context["seen"]
+    enter(client, line1="Nebenstraße 1")
+    assert client.post("/checkout/pay/", {"seen": seen}).status_code == 409
+    assert not Order.objects.exists()
+
+
+def test_a_date_entered_after_going_back_is_kept(client: Client, product: Product, standin: StandIn) -> None:
+    to_hosted_page(client, product)
+    wanted = timezone.localdate() + dt.timedelta(days=60)
+    enter(client, wanted_on=wanted.isoformat())
+    pay(client)
+    assert only_order().wanted_on == wanted
+
+
 def test_an_order_too_dear_for_a_card_is_told_before_the_checkout(client: Client, product: Product) -> None:
     Product.objects.update(price_minor=90_000_00)
     put(client, product, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fulfillment import tick
 from fulfillment.models import Job, PlanRun, Shipment
 from storefront import outbox, payments, progress
 from storefront.models import Mail, Order, Payment, ProviderEvent
+from storefront.orders import AlreadyPlaced
 from storefront.payer import payer
 from storefront.payments import Settlement
 from tests.scene import Plant, make_title
@@ -23,6 +25,7 @@ from tests.storefront.standin.running import StandIn
 
 pytestmark = pytest.mark.django_db
 
+HOURS = dt.timedelta(hours=2)
 CARD, DECLINED = "4242424242424242", "4000000000000002"
 
 
@@ -160,11 +163,40 @@ def test_a_cart_changed_after_paying_leaves_the_paid_order_alone(client: Client,
     submit(hosted, CARD)
     put(client, make_title("P-9"), 7)
     seen = client.get("/checkout/review/").context["seen"]
-    answer = client.post("/checkout/pay/", {"seen": seen})
+    answer = client.post("/checkout/pay/", {"seen": seen}, follow=True)
     order = only_order()
-    assert answer["Location"] == order.get_absolute_url()
     assert order.state == Order.State.PAID
     assert [line.copies for line in order.lines.all()] == [2]
+    assert b"is paid. What is in the cart now becomes a new order." in answer.content
+    assert client.post("/checkout/pay/", {"seen": answer.context["seen"]})["Location"].startswith("http")
+    assert Order.objects.count() == 2
+
+
+def test_an_order_paid_unheard_of_in_another_tab_empties_its_cart(client: Client, hosted: str) -> None:
+    submit(hosted, CARD)
+    answer = client.post("/checkout/pay/", {"seen": client.get("/checkout/review/").context["seen"]})
+    assert answer["Location"] == only_order().get_absolute_url()
+    assert client.session["cart"] == {}
+
+
+def test_money_for_an_order_that_changed_is_not_booked(client: Client, hosted: str, standin: StandIn) -> None:
+    submit(hosted, CARD)
+    Order.objects.update(goods_minor=99_00, total_minor=99_00 + 390)
+    session = only_order().payments.get().session or ""
+    assert webhook(client, standin, session) == 200
+    assert ProviderEvent.objects.get().outcome == ProviderEvent.Outcome.UNMATCHED
+
+
+def test_an_attempt_the_payer_never_heard_of_is_replaced_when_it_is_stale(client: Client, hosted: str) -> None:
+    Payment.objects.update(state=Payment.State.OPENING, session=None, url="", created_at=timezone.now() - HOURS)
+    content = only_order().payments.get().content
+    assert payments.hosted_page(only_order(), content, timezone.now()) is not None
+    assert list(only_order().payments.values_list("state", flat=True)) == ["expired", "open"]
+
+
+def test_another_tabs_page_is_never_handed_out_for_other_content(client: Client, hosted: str) -> None:
+    with pytest.raises(AlreadyPlaced):
+        payments.hosted_page(only_order(), "of something else", timezone.now())
 
 
 def test_a_date_that_no_longer_holds_when_the_money_comes_is_told(client: Client, hosted: str, plant: Plant) -> None:

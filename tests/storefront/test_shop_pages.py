@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -83,6 +85,25 @@ def test_a_wrong_number_of_copies_is_told_beside_its_field(client: Client, copie
 def test_a_product_that_does_not_exist_is_not_put_into_the_cart(client: Client) -> None:
     assert client.post("/cart/add/", {"product": "9999", "copies": "1"}).status_code == 404
     assert client.post("/cart/add/", {"product": "x", "copies": "1"}).status_code == 404
+
+
+def test_absurd_keys_and_nul_characters_are_no_server_errors(client: Client) -> None:
+    assert client.post("/cart/add/", {"product": "9" * 5000, "copies": "1"}).status_code == 404
+    assert client.get("/", {"q": "\0"}).status_code == 200
+
+
+def test_each_field_of_the_cart_has_an_id_of_its_own(client: Client) -> None:
+    for number in range(2):
+        put(client, make_title(f"P-{number}"))
+    ids = re.findall(r' id="([^"]+)"', client.get("/cart/").content.decode())
+    assert len(ids) == len(set(ids))
+
+
+def test_dates_are_those_of_the_medium_chosen(client: Client, plant: Plant) -> None:
+    cd = make_title("P-1")
+    bd = Product.objects.create(title=cd.title, format="bd", price_minor=2000)
+    assert "arrives <strong>" in client.get("/titles/P-1/dates/", {"product": cd.pk, "copies": 1}).content.decode()
+    assert "arrives <strong>" not in client.get("/titles/P-1/dates/", {"product": bd.pk, "copies": 1}).content.decode()
 
 
 def test_a_cart_holds_fifty_titles_and_says_so(client: Client) -> None:
