@@ -15,9 +15,7 @@ from fulfillment.planning.planner import project
 from fulfillment.planning.policies import Policy
 
 FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promise
-KEPT: Final = dt.timedelta(
-    hours=3
-)  # longer than a payment page is open; for ever if a promise stands on it
+KEPT: Final = dt.timedelta(hours=3)  # longer than a payment page is open; for ever if a promise stands on it
 
 
 def store(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:

@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class StorefrontConfig(AppConfig):
     name = "storefront"
+
+    def ready(self) -> None:
+        from storefront import checks  # noqa: PLC0415  (settings are ready only now)
+
+        register(checks.no_offline_parts)

@@ -84,9 +84,7 @@ def pay(request: HttpRequest) -> HttpResponse:
         messages.error(request, "The payment page can't be reached now. Nothing was charged; try again in a minute.")
         return _review_page(request, draft, summary, status=503)
     except PayerRefused:
-        messages.error(
-            request, "The payment service refused this. Nothing was charged; try again, or write to us."
-        )
+        messages.error(request, "The payment service refused this. Nothing was charged; try again, or write to us.")
         return _review_page(request, draft, summary, status=502)
     if url is None:
         _forget(request)
