@@ -32,8 +32,8 @@ lint: setup  ## format, lint, types, who imports whom, migrations
 	@$(PYTHON) manage.py check
 
 pins:  ## compile requirements*.txt anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements-dev.txt
-	uv pip compile pyproject.toml -c requirements-dev.txt --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.txt
+	uv pip compile pyproject.toml --extra shop --extra dev --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra shop -c requirements-dev.txt --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.txt
 
 clean:  ## removes all that was made here: .venv/, var/, build/
 	rm -rf .venv var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

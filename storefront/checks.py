@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.db import connection
 
 
 def no_offline_parts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -25,5 +26,5 @@ def _offline_parts() -> Iterator[tuple[int, str, str]]:
         yield 3, "Anybody can sign a webhook.", "Set STRIPE_WEBHOOK_SECRETS to the endpoint's own."
     if settings.EMAIL_BACKEND.endswith(("filebased.EmailBackend", "console.EmailBackend", "locmem.EmailBackend")):
         yield 4, "Mail goes to files.", "Set EMAIL_BACKEND=django.core.mail.backends.smtp.EmailBackend."
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if connection.vendor == "sqlite":
         yield 5, "The database is SQLite.", "Use PostgreSQL: SQLite is for one machine and a first look."
