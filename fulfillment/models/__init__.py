@@ -2,6 +2,7 @@
 
 from fulfillment.models.calendars import Calendar, Carrier, ClosingDay, Service
 from fulfillment.models.jobs import Allocation, Job, JobEvent, WriteShare
+from fulfillment.models.log import LogEntry
 from fulfillment.models.plan_runs import PlanRun
 from fulfillment.models.shipments import ADDRESS_FIELDS, Paper, PostalAddress, Shipment, ShipmentEvent
 
@@ -13,6 +14,7 @@ __all__ = [
     "ClosingDay",
     "Job",
     "JobEvent",
+    "LogEntry",
     "Paper",
     "PlanRun",
     "PostalAddress",

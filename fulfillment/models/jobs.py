@@ -14,10 +14,11 @@ from django.db.models import F, Q
 from archive.formats import CHOICES
 from archive.models import Image
 from devices.models import Disc, Write
+from fulfillment.models.log import LogEntry, Revisioned
 from fulfillment.models.shipments import Shipment
 
 
-class Job(models.Model):
+class Job(Revisioned):
     class State(models.TextChoices):
         WAITING = "waiting"
         HELD = "held"
@@ -43,8 +44,6 @@ class Job(models.Model):
     received_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True, editable=False)
     forgiven = models.PositiveIntegerField(default=0, editable=False, help_text="Bad discs an operator has looked at.")
-    revision = models.PositiveIntegerField(default=1, editable=False)
-    revision_read = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ["rank"]
@@ -64,21 +63,10 @@ class Job(models.Model):
         return f"{self.reference} · {self.copies} × {self.title}"
 
 
-class JobEvent(models.Model):
-    """The log of a job; appended in the same transaction as the change it tells of."""
+class JobEvent(LogEntry):
+    """The log of a job."""
 
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    old = models.CharField(max_length=12, blank=True)
-    new = models.CharField(max_length=12)
-    text = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.old or '·'} → {self.new}"
 
 
 class WriteShare(models.Model):

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django_countries.fields import CountryField
 
 from fulfillment.models.calendars import Service
+from fulfillment.models.log import LogEntry, Revisioned
 
 
 class PostalAddress(models.Model):
@@ -33,7 +34,7 @@ class PostalAddress(models.Model):
 ADDRESS_FIELDS = tuple(field.name for field in PostalAddress._meta.local_fields)
 
 
-class Shipment(PostalAddress):
+class Shipment(PostalAddress, Revisioned):
     class State(models.TextChoices):
         PREPARING = "preparing"
         READY = "ready"
@@ -60,8 +61,6 @@ class Shipment(PostalAddress):
     packed_at = models.DateTimeField(null=True, editable=False)
     shipped_at = models.DateTimeField(null=True, editable=False)
     tracking = models.CharField("tracking number", max_length=60, blank=True)
-    revision = models.PositiveIntegerField(default=1, editable=False)
-    revision_read = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ["received_at"]
@@ -77,21 +76,10 @@ class Shipment(PostalAddress):
         return f"{self.reference} to {self.city}"
 
 
-class ShipmentEvent(models.Model):
-    """The log of a shipment; appended in the same transaction as the change it tells of."""
+class ShipmentEvent(LogEntry):
+    """The log of a shipment."""
 
     shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    old = models.CharField(max_length=12, blank=True)
-    new = models.CharField(max_length=12)
-    text = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.old or '·'} → {self.new}"
 
 
 class Paper(models.Model):

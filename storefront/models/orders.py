@@ -14,7 +14,7 @@ from django.urls import reverse
 from archive.formats import CHOICES
 from archive.models import TitleVersion
 from devices.serials import CROCKFORD
-from fulfillment.models import PlanRun, PostalAddress, Service, Shipment
+from fulfillment.models import LogEntry, PlanRun, PostalAddress, Service, Shipment
 from storefront.pricing import format_amount
 
 
@@ -148,18 +148,7 @@ class OrderLine(models.Model):
         return f"{self.order.number}/{self.pk}"
 
 
-class OrderEvent(models.Model):
-    """The order log: appended in the same transaction as the change it tells of, never changed."""
+class OrderEvent(LogEntry):
+    """The order log."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=80)
-    old = models.CharField(max_length=24, blank=True)
-    new = models.CharField(max_length=24)
-    text = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.old or '·'} → {self.new}"
