@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from devices.agent import wire
 from devices.models import Disc, Drive, Writer
@@ -10,7 +11,7 @@ from fulfillment import operators
 from storefront import progress, tracking
 from storefront.models import Mail, Order
 from tests.scene import Plant, make_title
-from tests.storefront.shopping import only_order, to_hosted_page
+from tests.storefront.shopping import only_order, put, to_hosted_page
 from tests.storefront.standin.asking import submit
 from tests.storefront.standin.running import StandIn
 
@@ -73,3 +74,16 @@ def test_the_private_page_is_kept_private(order: Order, client: Client) -> None:
     assert "noindex" in answer["X-Robots-Tag"]
     assert "Hauptstra" not in answer.content.decode()
     assert client.get("/orders/" + "0" * 32 + "/").status_code == 404
+
+
+def test_many_lines_cost_no_more_queries_than_one(
+    client: Client, plant: Plant, standin: StandIn, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(8):
+        put(client, make_title(f"P-{number}"))
+    submit(to_hosted_page(client, make_title("P-9")), "4242424242424242")
+    order = only_order()
+    client.get(f"/checkout/paid/{order.token}/", {"session": order.payments.get().session or ""})
+    plant.turn()
+    with django_assert_max_num_queries(7):
+        client.get(f"/orders/{order.token}/progress/")
