@@ -63,6 +63,7 @@ class Plant:
         self.folder = settings.SPINDLE_DATA / "demo"
         self.env = os.environ | {
             "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore:You're running the worker",  # as root; nobody else can reach this broker
             "SPINDLE_DATA": str(settings.SPINDLE_DATA),
             "SPINDLE_BASE_URL": self.shop_url,
             "STRIPE_API_BASE": self.stripe_url,
