@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -10,15 +10,6 @@ from django.http import HttpRequest
 
 from archive.formats import format_bytes
 from archive.models import Image, Title, TitleVersion
-
-# Django's admin classes take a type parameter only for the type checker.
-if TYPE_CHECKING:
-    ImageBase = admin.ModelAdmin[Image]
-    TitleBase = admin.ModelAdmin[Title]
-    VersionBase = admin.TabularInline[TitleVersion, Title]
-else:
-    ImageBase = TitleBase = admin.ModelAdmin
-    VersionBase = admin.TabularInline
 
 
 class ReadOnly:
@@ -34,7 +25,7 @@ class ReadOnly:
         return False
 
 
-class VersionInline(ReadOnly, VersionBase):
+class VersionInline(ReadOnly, admin.TabularInline[TitleVersion, Title]):
     model = TitleVersion
     fields = ["number", "image", "files", "note", "created_at"]
     extra = 0
@@ -44,7 +35,7 @@ class VersionInline(ReadOnly, VersionBase):
 
 
 @admin.register(Title)
-class TitleAdmin(TitleBase):
+class TitleAdmin(admin.ModelAdmin[Title]):
     list_display = ["part_number", "title", "who", "kind", "created_at"]
     list_filter = ["kind"]
     search_fields = ["part_number", "title", "who"]
@@ -60,7 +51,7 @@ class TitleAdmin(TitleBase):
 
 
 @admin.register(Image)
-class ImageAdmin(ReadOnly, ImageBase):
+class ImageAdmin(ReadOnly, admin.ModelAdmin[Image]):
     list_display = ["short_digest", "volume_name", "layout", "state", "readable_size", "reason", "created_at"]
     list_filter = ["state", "layout"]
     search_fields = ["sha256", "recipe", "volume_name", "source"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote
 from uuid import UUID
 
 import urllib3
@@ -110,10 +109,6 @@ class AgentClient:
 
     def cancel_write(self, uuid: UUID) -> None:
         self._call("DELETE", f"/v1/writes/{uuid}")
-
-    def command_drive(self, ident: str, verb: str) -> None:
-        """verb: drain, resume, eject, loaded or taken-out."""
-        self._call("POST", f"/v1/drives/{quote(ident, safe='')}/{verb}")
 
     def _ask(
         self,

@@ -106,11 +106,11 @@ def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
     going: Counter[UUID] = Counter()
     counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
     by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
+    had = Counter(Allocation.objects.filter(disc__write__in=by_write).values_list("disc__write", "job"))
     for write in Write.objects.filter(pk__in=by_write).prefetch_related("shares__job"):
-        had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
         left = by_write[write.pk]
         for share in sorted(write.shares.all(), key=lambda share: share.job.rank):
-            discs = min(left, max(0, share.copies - had[share.job_id]))
+            discs = min(left, max(0, share.copies - had[write.pk, share.job_id]))
             left -= discs
             if share.job_id in wanted:
                 going[share.job_id] += discs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,9 +47,6 @@ class Cart:
     def __len__(self) -> int:
         return sum(self._copies.values())
 
-    def __iter__(self) -> Iterator[CartLine]:
-        return iter(self.lines())
-
     def lines(self) -> list[CartLine]:
         """What is still sold of what was put in, in the order it was put in."""
         products = Product.objects.filter(active=True, pk__in=self._copies).select_related("title")
@@ -63,9 +59,6 @@ class Cart:
                 price = price_line(product.price_minor, copies, settings.SPINDLE_TAX_PERMILLE)
                 lines.append(CartLine(product, version, copies, price))
         return lines
-
-    def copies_of(self, product: Product) -> int:
-        return self._copies.get(str(product.pk), 0)
 
     def put(self, product: Product, copies: int) -> None:
         """Sets how many copies of it are wanted. Raises CartFull."""

@@ -104,8 +104,8 @@ def _is_wide(character: str) -> bool:
 
 def _laid_out(html: str) -> Document:
     # Imported here: it takes a second, and only printing needs it.
-    from weasyprint import HTML  # noqa: PLC0415
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415
+    from weasyprint import HTML  # noqa: PLC0415  (takes a second: only where papers are made)
+    from weasyprint.urls import URLFetcher  # noqa: PLC0415  (the same)
 
     fetcher = URLFetcher(allowed_protocols={"data"}, allow_redirects=False, fail_on_errors=True)
     return HTML(string=html, url_fetcher=fetcher).render()
