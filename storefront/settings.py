@@ -11,7 +11,9 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import dj_database_url
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -151,19 +153,30 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": SPINDLE_DATA / "spindle.sqlite3",
-        # IMMEDIATE, because a deferred transaction that turns from reading to writing fails at once.
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-        },
-        "TEST": {"NAME": SPINDLE_DATA / "test.sqlite3"},
-    }
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": SPINDLE_DATA / "spindle.sqlite3",
+    # IMMEDIATE, because a deferred transaction that turns from reading to writing fails at once.
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    },
+    "TEST": {"NAME": SPINDLE_DATA / "test.sqlite3"},
 }
+
+
+def postgres(url: str) -> dict[str, Any]:
+    """A connection that outlives a request, is looked at before it is used, and lets no statement hang for ever."""
+    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    if found["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// (without it, SQLite is used).")
+    limits = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    return found | {"OPTIONS": {"options": limits, "connect_timeout": 5} | found.get("OPTIONS", {})}
+
+
+DATABASE_URL = env("DATABASE_URL", "")
+DATABASES = {"default": postgres(DATABASE_URL) if DATABASE_URL else SQLITE}
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = SPINDLE_ZONE  # pages speak the shop's zone; the database and the code speak UTC
