@@ -1,4 +1,4 @@
-"""A private PostgreSQL on a unix socket, started and killed at will. It refuses root, so root starts it as `postgres`."""
+"""A private PostgreSQL on a unix socket, started and killed at will. It refuses root: root starts it as `postgres`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Postgres:
 
     @classmethod
     def create(cls) -> Postgres:
-        folder = Path(tempfile.mkdtemp(prefix="spindle-postgres-", dir="/tmp"))  # noqa: S108  (a socket's path is short)
+        folder = Path(tempfile.mkdtemp(prefix="spindle-postgres-", dir="/tmp"))  # a short path, for the socket
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
         cluster = cls(folder)
