@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from archive import lifecycle
 from archive.formats import format_bytes
 from archive.models import Image, Title, TitleVersion
 
@@ -56,6 +57,16 @@ class ImageAdmin(ReadOnly, admin.ModelAdmin[Image]):
     list_filter = ["state", "layout"]
     search_fields = ["sha256", "recipe", "volume_name", "source"]
     ordering = ["-created_at"]
+    actions = ["try_again"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("archive.change_image")
+
+    @admin.action(description="Try again", permissions=["operate"])
+    def try_again(self, request: HttpRequest, images: QuerySet[Image]) -> None:
+        moved = [lifecycle.retry(image) for image in images]
+        text = f"{sum(moved)} will be made again, {len(moved) - sum(moved)} left as they were."
+        self.message_user(request, text, messages.SUCCESS if any(moved) else messages.WARNING)
 
     @admin.display(description="digest", ordering="sha256")
     def short_digest(self, image: Image) -> str:

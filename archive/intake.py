@@ -17,8 +17,8 @@ from django.db import transaction
 from archive import storage
 from archive.errors import ArchiveError
 from archive.formats import FORMATS, SIZES, fits, format_bytes, smallest_format
-from archive.making import make
-from archive.models import PART_NUMBER_PATTERN, Image, ImageState, Kind, Title, TitleVersion
+from archive.making import obtain
+from archive.models import PART_NUMBER_PATTERN, Image, Kind, Title, TitleVersion
 from archive.names import volume_name
 from archive.progress import Watch, unwatched
 from archive.sources import Source, read_source
@@ -62,7 +62,8 @@ def add_version(
         raise ArchiveError("format", f"{disc_format!r} is unknown; use one of {', '.join(FORMATS)}.")
     with closing(read_source(source, volume_name(facts.title, facts.part_number))) as found:
         _check_size(found, disc_format)
-        image = _obtain(found, now, watch)
+        _check_room(found)
+        image = obtain(found, now, watch)
         return _keep_version(facts, image, found.files, note, now)
 
 
@@ -115,24 +116,6 @@ def _check_size(source: Source, disc_format: str) -> None:
             f"the image has {size}, too much for {FORMATS[disc_format].label}; "
             f"the smallest that takes it is {smallest.key} ({smallest.label}).",
         )
-
-
-def _obtain(source: Source, now: datetime, watch: Watch) -> Image:
-    """The ready image of a source: there already, or made now."""
-    recipe = source.recipe(watch)
-    if source.sha256 and (known := Image.objects.filter(sha256=source.sha256).first()):
-        return make(known, source, watch)
-    while True:
-        if not Image.objects.filter(recipe=recipe, state=ImageState.READY).exists():
-            _check_room(source)
-        image, _ = Image.objects.get_or_create(
-            recipe=recipe,
-            defaults={"source": str(source.path), "volume_name": source.volume, "created_at": now},
-        )
-        try:
-            return make(image, source, watch)
-        except Image.DoesNotExist:
-            continue  # another process found it to be the same as another image, and so shall we
 
 
 def _check_room(source: Source) -> None:

@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from archive.models import Image, ImageState
 
 # How long a holder may be silent. Renewed every few seconds, so only a dead or stopped process lets it run out.
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=12)
+TRIES: Final = 3  # that ended without a word: then making it takes its whole process down, and somebody has to look
 
 NO_LEASE: Final[dict[str, object]] = {"lease_owner": "", "lease_until": None}
+ENDED_ITS_PROCESS: Final = "Making it ended the whole process three times: is there enough memory? Then try again."
 
 
 def to_make(now: datetime) -> QuerySet[Image]:
@@ -27,13 +29,12 @@ def to_make(now: datetime) -> QuerySet[Image]:
 
 
 def claim(image: Image, owner: str, now: datetime) -> bool:
-    """waiting → mastering, or take over a lease that ran out."""
-    return bool(
-        to_make(now)
-        .order_by()
-        .filter(pk=image.pk)
-        .update(state=ImageState.MASTERING, lease_owner=owner, lease_until=now + LEASE, reason="")
-    )
+    """waiting → mastering, or take over a lease that ran out. The try is counted before it is made."""
+    free = to_make(now).order_by().filter(pk=image.pk)
+    if free.filter(tries__gte=TRIES).update(state=ImageState.FAILED, reason=ENDED_ITS_PROCESS, **NO_LEASE):
+        return False
+    mine = {"state": ImageState.MASTERING, "lease_owner": owner, "lease_until": now + LEASE}
+    return bool(free.update(**mine, tries=F("tries") + 1, reason=""))
 
 
 def renew(image: Image, owner: str, now: datetime) -> bool:
@@ -61,18 +62,18 @@ def settle(image: Image, owner: str, sha256: str, size: int) -> Image | None:
 
 def give_up(image: Image, owner: str, reason: str) -> bool:
     """mastering → failed: making it again would fail again."""
-    return bool(_held(image, owner).update(state=ImageState.FAILED, reason=reason, **NO_LEASE))
+    return bool(_held(image, owner).update(state=ImageState.FAILED, reason=reason, tries=0, **NO_LEASE))
 
 
 def release(image: Image, owner: str) -> bool:
     """mastering → waiting: the holder was told to stop."""
-    return bool(_held(image, owner).update(state=ImageState.WAITING, **NO_LEASE))
+    return bool(_held(image, owner).update(state=ImageState.WAITING, tries=0, **NO_LEASE))
 
 
 def retry(image: Image) -> bool:
-    """failed → waiting: somebody added it again."""
+    """failed → waiting: somebody added it again, or said «try again»."""
     failed = Image.objects.filter(pk=image.pk, state=ImageState.FAILED)
-    return bool(failed.update(state=ImageState.WAITING, reason=""))
+    return bool(failed.update(state=ImageState.WAITING, reason="", tries=0))
 
 
 def _held(image: Image, owner: str) -> QuerySet[Image]:

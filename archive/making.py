@@ -1,6 +1,6 @@
-"""Makes one image under a lease: source → draft → read back → storage → ready.
+"""Makes one image: source → draft → looked at → storage → ready. A row that waits is made under a lease.
 
-Any number of processes may try; one makes it, the others wait for it or take over when it falls silent.
+Any number of processes may try; each draft is its own, and one of them becomes the image.
 """
 
 from __future__ import annotations
@@ -13,45 +13,65 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from hashlib import file_digest
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from django.db import connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from archive import lifecycle, storage
 from archive.errors import ArchiveError, LeaseLostError
 from archive.models import Image, ImageState
 from archive.progress import WAITING, Watch, unwatched
-from archive.sources import Source, read_source
+from archive.sources import Made, Source, read_source
+from archive.storage import Draft
 from archive.tree import changed
 
 log = logging.getLogger(__name__)
 
-RENEWAL_SECONDS: Final = 5.0
+RENEWAL_SECONDS: Final = 3.0
 LOOK_AGAIN_SECONDS: Final = 0.3
 
 
-def make(image: Image, source: Source, watch: Watch) -> Image:
-    """Return the ready image, made here or by another process meanwhile.
+def obtain(source: Source, now: datetime, watch: Watch) -> Image:
+    """The ready image of a source, made here unless it is there already.
 
-    Raises ArchiveError when it can't be made, Image.DoesNotExist when it turned out to be the same as another.
+    A source is read once, and only then is it known what it is: so the image is written first, as a draft that
+    nobody sees, and its row is found or made after. Raises ArchiveError when it can't be made.
     """
-    owner = _new_owner()
-    while True:
-        image.refresh_from_db()
-        if image.state == ImageState.READY:
-            return image if storage.has_image(image) else _restore(image, source, watch)
-        lifecycle.retry(image)
-        if lifecycle.claim(image, owner, timezone.now()):
-            with suppress(LeaseLostError), _held(image, owner, watch) as guarded:
-                sha256 = _master(source, guarded)
-                if made := lifecycle.settle(image, owner, sha256, source.size):
-                    return made
-        watch(WAITING, 0, 0)
-        time.sleep(LOOK_AGAIN_SECONDS)
+    owner, stored = _new_owner(), False
+    with storage.draft() as draft:
+        made = _write(source, draft, watch)
+        while True:
+            image = _row(source, made, now)
+            if image.state == ImageState.READY:
+                if image.sha256 != made.sha256:
+                    raise ArchiveError("source", f"image {image.sha256} was made of just this, with other bytes.")
+                if not stored and not storage.has_image(image):
+                    draft.keep(made.sha256)  # its file was gone
+                return image
+            lifecycle.retry(image)
+            if lifecycle.claim(image, owner, timezone.now()):
+                if not stored:
+                    draft.keep(made.sha256)
+                    stored = True
+                if settled := lifecycle.settle(image, owner, made.sha256, source.size):
+                    return settled
+            watch(WAITING, 0, 0)
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _row(source: Source, made: Made, now: datetime) -> Image:
+    """The row with these bytes, or else with this recipe; a new one if there is none."""
+    if known := Image.objects.filter(sha256=made.sha256).first():
+        return known
+    image, _ = Image.objects.get_or_create(
+        recipe=made.recipe,
+        defaults={"source": str(source.path), "volume_name": source.volume, "created_at": now},
+    )
+    return image
 
 
 def make_waiting() -> int:
@@ -69,55 +89,38 @@ def make_waiting() -> int:
             log.warning("Image %s was given up: %s", image.pk, error.text)
         except LeaseLostError:
             log.info("Image %s was taken over by another process.", image.pk)
+        except Exception:  # it was given up with its reason; the other images are made
+            log.exception("Image %s was given up.", image.pk)
     return made
 
 
 def _make_again(image: Image, owner: str, watch: Watch) -> bool:
     """Make an image from where its row says it came from, if that is still what it was."""
-    with closing(read_source(Path(image.source), image.volume_name)) as source:
-        if source.recipe(watch) != image.recipe:
+    with closing(read_source(Path(image.source), image.volume_name)) as source, storage.draft() as draft:
+        made = _write(source, draft, watch)
+        if made.recipe != image.recipe:
             raise changed(source.path)
-        return lifecycle.settle(image, owner, _master(source, watch), source.size) is not None
+        draft.keep(made.sha256)
+        return lifecycle.settle(image, owner, made.sha256, source.size) is not None
 
 
 def _new_owner() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _restore(image: Image, source: Source, watch: Watch) -> Image:
-    """Put back a ready image whose file is gone. The same recipe gives the same bytes, so no lease is needed."""
-    if _master(source, watch) != image.sha256:
-        raise ArchiveError(
-            "source",
-            f"the stored file of image {image.sha256} is gone and making it again gives other bytes; "
-            "put it back from a backup.",
-        )
-    return image
-
-
-def _master(source: Source, watch: Watch) -> str:
-    """Write, read back and store. Returns the sha256 (hex) of the stored image."""
-    with storage.draft() as draft:
-        source.write(draft.file, watch)
-        draft.file.flush()
+def _write(source: Source, draft: Draft, watch: Watch) -> Made:
+    """Write a source's image and look at it. Raises ArchiveError; the draft is on the disk afterwards."""
+    try:
+        made = source.write(draft.file, watch)
         if os.fstat(draft.file.fileno()).st_size != source.size:
             raise changed(source.path)
-        # Three things that wait for the disk, or hash without the interpreter's lock, at the same time.
-        with ThreadPoolExecutor(2) as beside:
+        with ThreadPoolExecutor(1) as beside:  # the disk needs its time; the folders are looked at meanwhile
             synced = beside.submit(os.fsync, draft.file.fileno())
-            digest = beside.submit(_digest, draft.path)
-            source.check(draft.path, watch)
-            sha256 = digest.result()
+            source.check(draft.path)
             synced.result()
-        if source.sha256 and sha256 != source.sha256:
-            raise changed(source.path)
-        draft.keep(sha256)
-    return sha256
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArchiveError("source", f"the image can't be written: {error.strerror or error}.") from error
+    return made
 
 
 @contextmanager
@@ -141,10 +144,6 @@ def _held(image: Image, owner: str, watch: Watch) -> Iterator[Watch]:
     except ArchiveError as error:
         lifecycle.give_up(image, owner, error.text)
         raise
-    except OSError as error:
-        text = f"the image can't be written: {error.strerror or error}."
-        lifecycle.give_up(image, owner, text)
-        raise ArchiveError("source", text) from error
     except Exception as error:
         lifecycle.give_up(image, owner, f"{type(error).__name__}: {error}")
         raise
@@ -161,8 +160,14 @@ def _renewed(image: Image, owner: str) -> Iterator[threading.Event]:
     def renew() -> None:
         try:
             while not finished.wait(RENEWAL_SECONDS) and not lost.is_set():
-                if not lifecycle.renew(image, owner, timezone.now()):
-                    lost.set()
+                try:
+                    held = lifecycle.renew(image, owner, timezone.now())
+                except Error as error:  # the database is away: the next renewal may come in time
+                    log.warning("The lease of image %s was not renewed: %s", image.pk, error)
+                    connection.close()
+                else:
+                    if not held:
+                        lost.set()
         finally:
             connection.close()  # of this thread
 

@@ -6,19 +6,24 @@ The same tree and volume name always give the same bytes. Knows no database and 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, BinaryIO, Final, Protocol
 
 import pycdlib
+from pycdlib.inode import Inode
 from pycdlib.pycdlibexception import PyCdlibException
 
 from archive.dates import dated
 from archive.errors import ArchiveError
-from archive.names import Spelling, outgrows_joliet, spell_tree
+from archive.hashing import CHUNK, HashedFile, HashThread
+from archive.isofiles import Extents
+from archive.names import Spelling, outgrows_joliet
 from archive.progress import WRITING, Watch
-from archive.tree import CHUNK, Entry, EntryKind, Tree
+from archive.sourcefile import SourceFile
+from archive.tree import Entry, EntryKind, Tree
 
 # Raised when the same tree would give other bytes than before: the recipe changes with it.
 REVISION: Final = 1
@@ -32,6 +37,15 @@ FILE_MODE: Final = 0o100444
 EXECUTABLE_MODE: Final = 0o100555
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What went into an image: its sha256 (hex), and of each file by its path the sha256 and the place."""
+
+    sha256: str
+    digests: Mapping[str, str]
+    places: Mapping[str, Extents]
+
+
 class LaidOut(Protocol):
     """A disc whose size is known and which can be written; what an image maker returns."""
 
@@ -43,8 +57,9 @@ class LaidOut(Protocol):
     def size(self) -> int:
         """Bytes of the image, exactly; a multiple of 2,048."""
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
-        """Write the image to an empty file open for writing, once."""
+    def write(self, target: BinaryIO, watch: Watch) -> Written:
+        """Write the image to an empty file open for reading and writing, once. Raises ArchiveError for a source
+        that is not what it was when it was laid out."""
 
     def close(self) -> None: ...
 
@@ -57,15 +72,16 @@ class ImageMaker(Protocol):
 
 
 class FolderDisc:
-    """A folder laid out by pycdlib; nothing is written before `write`."""
+    """A folder laid out by pycdlib; nothing is read or written before `write`, and each file is read once."""
 
     def __init__(self, tree: Tree, volume: str) -> None:
-        spelt = spell_tree({entry.path: entry.kind is EntryKind.FOLDER for entry in tree.entries})
+        spelt = tree.spelt
         self.volume = volume
         self.date = tree.newest
         self.udf = any(entry.size >= BIG_FILE for entry in tree.files) or any(
             outgrows_joliet(path, spelling) for path, spelling in spelt.items()
         )
+        self._sources: list[SourceFile] = []
         self._iso: Any = pycdlib.PyCdlib()  # its types say less than it takes
         with without_collector(), dated(self.date):
             self._iso.new(
@@ -95,13 +111,29 @@ class FolderDisc:
             "volume": self.volume,
         }
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
-        with without_collector(), dated(self.date):
-            self._iso.write_fp(target, blocksize=CHUNK, progress_cb=lambda done, total: watch(WRITING, done, total))
-        self.close()  # what reads the image back wants the memory
+    def write(self, target: BinaryIO, watch: Watch) -> Written:
+        # One thread hashes the image, another its files: together they take less time than the copying.
+        with HashThread() as image_hash, HashThread() as file_hash, without_collector(), dated(self.date):
+            file = HashedFile(target.fileno(), image_hash)
+            for source in self._sources:
+                source.hash_in(file_hash, at=file.place)
+            self._iso.force_consistency()
+            # In the order of their places, which pycdlib leaves to chance; empty ones have no place.
+            self._iso.inodes = sorted(filter(Inode.get_data_length, self._iso.inodes), key=Inode.extent_location)
+            self._iso.write_fp(file, blocksize=CHUNK, progress_cb=lambda done, total: watch(WRITING, done, total))
+            file_hash.finish()
+            sha256 = file.hexdigest()
+        self.close()  # what checks the image wants the memory
+        return Written(
+            sha256=sha256,
+            digests={source.path: source.hexdigest() for source in self._sources},
+            places={source.path: source.places for source in self._sources},
+        )
 
     def close(self) -> None:
         if self._iso is not None:
+            for source in self._sources:
+                source.close()
             self._iso.close()
             self._iso = None
             gc.collect()  # records and their parents hold one another
@@ -119,10 +151,8 @@ class FolderDisc:
             self._iso.add_directory(file_mode=FOLDER_MODE, **paths)
         else:
             mode = EXECUTABLE_MODE if entry.executable else FILE_MODE
-            try:
-                self._iso.add_file(str(tree.root / entry.path), file_mode=mode, **paths)
-            except OSError as error:
-                raise ArchiveError("source", f"{error.filename} can't be read: {error.strerror}.") from error
+            self._sources.append(SourceFile(tree.root, entry))
+            self._iso.add_fp(self._sources[-1], entry.size, file_mode=mode, **paths)
 
 
 def master_folder(tree: Tree, volume: str) -> FolderDisc:

@@ -93,6 +93,7 @@ class Image(models.Model):
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True, help_text="Why it can't be made.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="How often making it was begun and never ended.")
     source = models.TextField(help_text="Path of the folder or disc image it is made from.")
     created_at = models.DateTimeField()
 

@@ -8,10 +8,8 @@ from typing import Final
 # Called often (each megabyte) with the stage, the bytes done and the bytes there are; may raise to stop the work.
 Watch = Callable[[str, int, int], None]
 
-READING: Final = "reading"  # the source is hashed
-WRITING: Final = "writing"  # the image is laid down
-CHECKING: Final = "checking"  # every file is read back from the image
-WAITING: Final = "waiting"  # another process makes the same image
+WRITING: Final = "writing"  # the source is read, hashed and laid down
+WAITING: Final = "waiting"  # another process keeps the same image
 
 
 def unwatched(stage: str, done: int, total: int) -> None:

@@ -1,11 +1,11 @@
-"""Reads a made image back and compares every name and byte with what it was made from.
+"""Looks at a written image through each of its file systems: every file must lie where its bytes were laid.
 
-pycdlib writes a wrong image without a word when a source shrinks meanwhile; nothing is kept before this has passed.
+pycdlib has written wrong folders without a word before; nothing is kept before this has passed. The files' bytes
+were hashed on their way into the image and are not read again here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,72 +15,72 @@ import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from archive.errors import ArchiveError
+from archive.isofiles import Extents, UnreadableImageError, joliet_files, rock_ridge_files
 from archive.mastering import without_collector
-from archive.names import Spelling, spell_tree
-from archive.progress import CHECKING, Watch
-from archive.tree import CHUNK, Entry, EntryKind, Tree, changed
+from archive.tree import Tree
 
-ONE_EXTENT: Final = 0xFFFF_F800  # bytes; what is longer has several records in ISO 9660 (pycdlib, xorriso)
-
-Extents = list[tuple[int, int]]  # (offset, length) in bytes, in the order of the file
+ANCHOR: Final = 256  # sector of UDF's anchor (ECMA-167 3/8.4.2.1)
 
 
-def check_image(image: Path, tree: Tree, digests: Mapping[str, str], watch: Watch) -> None:
-    """Compare the image with the tree and its sha256 by path. Raises ArchiveError naming the first difference."""
-    places = _find_files(image, tree)
-    total, done = tree.bytes, 0
-    buffer = memoryview(bytearray(CHUNK))
+def check_image(image: Path, tree: Tree, places: Mapping[str, Extents]) -> None:
+    """Compare what the image's folders say with the tree and the `places` (bytes) of its files.
+
+    Raises ArchiveError naming the first difference.
+    """
+    spelt = tree.spelt
     descriptor = os.open(image, os.O_RDONLY)
     try:
-        # In the order of the image, because it may be far larger than the memory.
-        for path in sorted(places, key=lambda path: places[path]):
-            digest = hashlib.sha256()
-            for start, length in places[path]:
-                for offset in range(start, start + length, CHUNK):
-                    wanted = min(CHUNK, start + length - offset)
-                    count = os.preadv(descriptor, [buffer[:wanted]], offset)
-                    digest.update(buffer[:count])
-                    done += count
-                    watch(CHECKING, done, total)
-            if digest.hexdigest() != digests[path]:
-                raise changed(tree.root / path)
+        _compare("Rock Ridge", rock_ridge_files(descriptor), {entry.path: entry.path for entry in tree.files}, places)
+        joliet = joliet_files(descriptor)
+        if joliet is not None:
+            names = {spelt[entry.path].joliet[1:]: entry.path for entry in tree.files}
+            _compare("Joliet", joliet, names, places)
+    except UnreadableImageError as error:
+        raise _unreadable(tree, error) from error
     finally:
         os.close(descriptor)
-
-
-def _find_files(image: Path, tree: Tree) -> dict[str, Extents]:
-    spelt = spell_tree({entry.path: entry.kind is EntryKind.FOLDER for entry in tree.entries})
-    disc = pycdlib.PyCdlib()
     try:
-        with without_collector():
-            disc.open(str(image))
+        if (udf := _udf_files(image, tree)) is not None:
+            _compare("UDF", udf, {entry.path: entry.path for entry in tree.files}, places)
+    except PyCdlibException as error:
+        raise _unreadable(tree, error) from error
+
+
+def _compare(
+    system: str, found: Mapping[str, Extents], names: Mapping[str, str], places: Mapping[str, Extents]
+) -> None:
+    """`names` gives the source's path for each name that this file system must have."""
+    if found.keys() != names.keys():
+        name = min(found.keys() ^ names.keys())
+        raise ArchiveError("source", f"{name} is {'not ' * (name in names)}on the made disc ({system}); {_UNUSABLE}")
+    for name, path in names.items():
+        if _joined(found[name]) != _joined(places[path]):
+            raise ArchiveError("source", f"{path} lies elsewhere on the made disc than {system} says; {_UNUSABLE}")
+
+
+_UNUSABLE: Final = "this image maker can't be used"
+
+
+def _unreadable(tree: Tree, error: Exception) -> ArchiveError:
+    return ArchiveError("source", f"the image made from {tree.root} doesn't read back: {error}.")
+
+
+def _udf_files(image: Path, tree: Tree) -> dict[str, Extents] | None:
+    """Every file of the tree as UDF finds it; None without UDF."""
+    with image.open("rb") as file:
+        file.seek(ANCHOR * 2048)
+        if file.read(2) != b"\x02\x00":
+            return None
+    disc = pycdlib.PyCdlib()
+    with without_collector():
+        disc.open(str(image))
         try:
-            return {entry.path: _extents(disc, tree, entry, spelt[entry.path]) for entry in tree.files}
+            spelt = tree.spelt
+            return {
+                entry.path: list(disc.get_file_byte_extents(udf_path=spelt[entry.path].udf)) for entry in tree.files
+            }
         finally:
             disc.close()
-    except PyCdlibException as error:
-        raise ArchiveError("source", f"the image made from {tree.root} doesn't read back: {error}.") from error
-
-
-def _extents(disc: pycdlib.PyCdlib, tree: Tree, entry: Entry, spelling: Spelling) -> Extents:
-    """Where the file lies. Every file system on the disc must find it at the same place."""
-    extents = _joined(_by_rock_ridge(disc, f"/{entry.path}", entry.size))
-    if sum(length for _, length in extents) != entry.size:
-        raise changed(tree.root / entry.path)
-    others = [disc.get_file_byte_extents(joliet_path=spelling.joliet)] if disc.has_joliet() else []
-    if disc.has_udf():
-        others.append(disc.get_file_byte_extents(udf_path=spelling.udf))
-    if any(_joined(other) != extents for other in others):
-        raise ArchiveError("source", f"{entry.path} lies at two places of the image; this maker can't be used.")
-    return extents
-
-
-def _by_rock_ridge(disc: pycdlib.PyCdlib, path: str, size: int) -> Extents:
-    if size <= ONE_EXTENT:
-        return list(disc.get_file_byte_extents(rr_path=path))
-    # By its Rock Ridge name pycdlib finds the last record of a file that has several; by its ISO name the first.
-    iso_path = disc.full_path_from_dirrecord(disc.get_record(rr_path=path))
-    return list(disc.get_file_byte_extents(iso_path=iso_path))
 
 
 def _joined(extents: Extents) -> Extents:

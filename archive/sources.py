@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -16,10 +18,21 @@ from django.utils.module_loading import import_string
 
 from archive.discimage import DiscImage, read_disc_image
 from archive.errors import ArchiveError
+from archive.hashing import CHUNK, HashThread
+from archive.isofiles import Extents
 from archive.mastering import ImageMaker, LaidOut
-from archive.progress import READING, WRITING, Watch
+from archive.progress import WRITING, Watch
 from archive.readback import check_image
-from archive.tree import CHUNK, Tree, changed, digest_files, open_source, recipe_of, scan
+from archive.sourcefile import opened
+from archive.tree import Tree, changed, recipe_of, scan
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an image was made of, and what came out: `recipe` is the sha256 (hex) of everything that decides it."""
+
+    recipe: str
+    sha256: str
 
 
 class Source(Protocol):
@@ -28,20 +41,16 @@ class Source(Protocol):
     path: Path
     volume: str
     files: int | None  # None when nobody has looked inside
-    sha256: str  # of the image, where it is known before it is made; else empty
 
     @property
     def size(self) -> int:
         """Bytes the image will have, exactly."""
 
-    def recipe(self, watch: Watch) -> str:
-        """sha256 (hex) of everything the image is made from. Reads the whole source once, however often asked."""
+    def write(self, target: BinaryIO, watch: Watch) -> Made:
+        """Write the image to an empty file, once; the source is read once. Raises ArchiveError."""
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
-        """Write the image to an empty file."""
-
-    def check(self, image: Path, watch: Watch) -> None:
-        """Compare what is inside a written image with the source as it was when the recipe was taken."""
+    def check(self, image: Path) -> None:
+        """Look at a written image through its own folders. Raises ArchiveError."""
 
     def close(self) -> None: ...
 
@@ -49,28 +58,23 @@ class Source(Protocol):
 class FolderSource:
     """A folder, mastered by the maker that `SPINDLE_IMAGE_MAKER` names."""
 
-    sha256 = ""
-
     def __init__(self, tree: Tree, disc: LaidOut, volume: str) -> None:
         self.tree, self.disc, self.volume = tree, disc, volume
         self.path = tree.root
         self.files: int | None = sum(1 for _ in tree.files)
-        self.digests: dict[str, str] = {}
+        self._places: Mapping[str, Extents] = {}
 
     @property
     def size(self) -> int:
         return self.disc.size
 
-    def recipe(self, watch: Watch) -> str:
-        if not self.digests:
-            self.digests = digest_files(self.tree, watch)
-        return recipe_of(self.disc.options, self.tree, self.digests)
+    def write(self, target: BinaryIO, watch: Watch) -> Made:
+        written = self.disc.write(target, watch)
+        self._places = written.places
+        return Made(recipe_of(self.disc.options, self.tree, written.digests), written.sha256)
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
-        self.disc.write(target, watch)
-
-    def check(self, image: Path, watch: Watch) -> None:
-        check_image(image, self.tree, self.digests, watch)
+    def check(self, image: Path) -> None:
+        check_image(image, self.tree, self._places)
 
     def close(self) -> None:
         self.disc.close()
@@ -83,37 +87,28 @@ class DiscImageSource:
 
     def __init__(self, found: DiscImage) -> None:
         self.path, self.size, self.volume = found.path, found.size, found.volume
-        self.sha256 = ""
 
-    def recipe(self, watch: Watch) -> str:
-        if not self.sha256:
-            self.sha256 = self._read(None, READING, watch)
-        return hashlib.sha256(json.dumps({"iso": self.sha256}).encode()).hexdigest()
+    def write(self, target: BinaryIO, watch: Watch) -> Made:
+        digest, done = hashlib.sha256(), 0
+        with HashThread() as thread, opened(self.path) as descriptor:
+            before = os.fstat(descriptor)
+            while data := os.read(descriptor, CHUNK):
+                thread.feed(digest, data)
+                target.write(data)
+                done += len(data)
+                watch(WRITING, done, max(done, self.size))
+            after = os.fstat(descriptor)
+        target.flush()
+        if done != self.size or after.st_mtime_ns != before.st_mtime_ns:
+            raise changed(self.path)
+        sha256 = digest.hexdigest()
+        return Made(hashlib.sha256(json.dumps({"iso": sha256}).encode()).hexdigest(), sha256)
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
-        self._read(target, WRITING, watch)
-
-    def check(self, image: Path, watch: Watch) -> None:
-        """Nothing more to compare than its sha256."""
+    def check(self, image: Path) -> None:
+        """What is inside is the customer's own: nothing to compare it with."""
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _read(self, target: BinaryIO | None, stage: str, watch: Watch) -> str:
-        """Read it all, into `target` or else into a digest (hex), which is returned."""
-        digest, done = hashlib.sha256(), 0
-        buffer = memoryview(bytearray(CHUNK))
-        with open_source(self.path) as descriptor:
-            while count := os.readv(descriptor, [buffer]):
-                if target is None:
-                    digest.update(buffer[:count])
-                else:
-                    target.write(buffer[:count])
-                done += count
-                watch(stage, done, self.size)
-        if done != self.size:
-            raise changed(self.path)
-        return digest.hexdigest()
 
 
 def read_source(path: Path, volume: str) -> Source:

@@ -5,7 +5,6 @@ Follows no symbolic link, and never changes anything in the folder.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -13,13 +12,13 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from archive.errors import ArchiveError
-from archive.progress import READING, Watch
+from archive.names import Spelling, spell_tree
 
-CHUNK: Final = 1 << 20
 MAX_FOLDERS: Final = 65_000  # a path table numbers parents in 16 bits (ECMA-119 9.4.4)
 MAX_TIME: Final = 2**32 - 1  # Rock Ridge and UDF dates are fine until 2106
 
@@ -32,7 +31,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in the folder. `path` is relative with «/»; `time` in seconds since 1970, UTC."""
+    """One thing in the folder. `path` is relative with «/»; `time` in seconds since 1970, UTC, as a disc has it."""
 
     path: str
     kind: EntryKind
@@ -40,9 +39,10 @@ class Entry:
     size: int = 0
     executable: bool = False
     target: str = ""
+    changed_ns: int = 0  # by which a change is noticed; not on the disc
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: its spelling is kept
 class Tree:
     """A folder's entries, parents before children, in the order of their names' bytes."""
 
@@ -56,6 +56,11 @@ class Tree:
     @property
     def bytes(self) -> int:
         return sum(entry.size for entry in self.files)
+
+    @cached_property
+    def spelt(self) -> dict[str, Spelling]:
+        """How each file system on a disc spells each entry, by its path."""
+        return spell_tree({entry.path: entry.kind is EntryKind.FOLDER for entry in self.entries})
 
     @property
     def newest(self) -> int:
@@ -95,7 +100,8 @@ def _entry(root: Path, prefix: str, item: os.DirEntry[str]) -> Entry:
     status = item.stat(follow_symlinks=False)
     time = min(max(int(status.st_mtime), 1), MAX_TIME)
     if stat.S_ISREG(status.st_mode):
-        return Entry(path, EntryKind.FILE, time, status.st_size, bool(status.st_mode & 0o111))
+        executable = bool(status.st_mode & 0o111)
+        return Entry(path, EntryKind.FILE, time, status.st_size, executable, changed_ns=status.st_mtime_ns)
     if stat.S_ISDIR(status.st_mode):
         return Entry(path, EntryKind.FOLDER, time)
     if stat.S_ISLNK(status.st_mode):
@@ -120,38 +126,6 @@ def _inner_target(root: Path, link: Path) -> str:
             "put what it points to into the folder, or remove the link.",
         )
     return target
-
-
-def digest_files(tree: Tree, watch: Watch) -> dict[str, str]:
-    """sha256 (hex) of each file by its path. Raises ArchiveError for one that is unreadable or changes meanwhile."""
-    total, done = tree.bytes, 0
-    digests: dict[str, str] = {}
-    buffer = memoryview(bytearray(CHUNK))
-    for entry in tree.files:
-        digest, size = hashlib.sha256(), 0
-        with open_source(tree.root / entry.path) as descriptor:
-            while count := os.readv(descriptor, [buffer]):
-                digest.update(buffer[:count])
-                size += count
-                watch(READING, done + size, total)
-        if size != entry.size:
-            raise changed(tree.root / entry.path)
-        done += size
-        digests[entry.path] = digest.hexdigest()
-    return digests
-
-
-@contextlib.contextmanager
-def open_source(path: Path) -> Iterator[int]:
-    """Open a regular file for reading as a descriptor: through no link, and never waiting for a pipe."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise ArchiveError("source", f"{path} can't be read: {error.strerror}.") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def changed(path: Path) -> ArchiveError:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from archive.mastering import FolderDisc
+from archive.mastering import FolderDisc, Written
 from archive.progress import Watch
 from archive.tree import Tree
 
@@ -21,15 +21,14 @@ STALLING = "tests.archive.add_process.master_and_stall"
 class StallingDisc(FolderDisc):
     """Writes half of its image, says so and waits to be killed."""
 
-    def write(self, target: BinaryIO, watch: Watch) -> None:
+    def write(self, target: BinaryIO, watch: Watch) -> Written:
         def stall(stage: str, done: int, total: int) -> None:
             watch(stage, done, total)
             if done * 2 > total:
-                target.flush()
                 Path(sys.argv[5]).touch()
                 time.sleep(600)
 
-        super().write(target, stall)
+        return super().write(target, stall)
 
 
 def master_and_stall(tree: Tree, volume: str) -> FolderDisc:

@@ -17,10 +17,10 @@ from pytest_django.fixtures import Settings
 from archive import lifecycle, making, storage
 from archive.errors import ArchiveError
 from archive.intake import add_version, find_title
-from archive.mastering import FolderDisc
+from archive.mastering import FolderDisc, Written
 from archive.models import Image, ImageState, Title, TitleVersion
 from archive.progress import Watch, unwatched
-from archive.sources import read_source
+from archive.sources import Made, Source
 from archive.tasks import TIME_LIMIT
 from archive.tree import Tree
 from tests.archive.conftest import NOW, contents, extract_with_xorriso, fill, run, stored
@@ -187,12 +187,7 @@ def test_a_source_that_changes_while_it_is_written_makes_nothing(folder: Path, i
     with at_stage("writing", change) as watch, pytest.raises(ArchiveError, match=r"README.txt changed while"):
         add(folder, watch=watch)
 
-    assert stored(images) == []
-    assert Title.objects.count() == TitleVersion.objects.count() == 0
-    image = Image.objects.get()
-    assert (image.state, image.sha256) == (ImageState.FAILED, None)
-    assert "README.txt changed" in image.reason
-
+    assert_nothing_is_kept(images)
     assert add(folder).number == 1  # left alone, it goes in
 
 
@@ -200,52 +195,70 @@ def test_a_disc_image_that_changes_while_it_is_copied_makes_nothing(folder: Path
     iso = tmp_path / "given.iso"
     run("genisoimage", "-quiet", "-o", iso, folder)
 
-    def watch(stage: str, done: int, total: int) -> None:
-        if stage == "reading" and done == total:  # between the digest and the copy
-            with iso.open("r+b") as file:
-                file.write(b"boot")
+    def change() -> None:
+        with iso.open("r+b") as file:
+            file.write(b"boot")
 
-    with pytest.raises(ArchiveError, match=r"given.iso changed while it was archived"):
+    with at_stage("writing", change) as watch, pytest.raises(ArchiveError, match=r"given.iso changed while it was"):
         add(iso, watch=watch)
 
-    assert stored(images) == []
-    assert Title.objects.count() == 0
+    assert_nothing_is_kept(images)
 
 
-def test_being_told_to_stop_leaves_the_image_to_others(folder: Path, images: Path) -> None:
+def test_being_told_to_stop_leaves_nothing(folder: Path, images: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
     with at_stage("writing", stop) as watch, pytest.raises(KeyboardInterrupt):
         add(folder, watch=watch)
 
-    assert Image.objects.get().state == ImageState.WAITING
-    assert stored(images) == []
-    making.make_waiting()
-    assert Image.objects.get().state == ImageState.READY
+    assert_nothing_is_kept(images)
     assert add(folder).number == 1
+
+
+def test_of_two_who_write_the_same_at_once_one_keeps_it(folder: Path, images: Path) -> None:
+    first: list[TitleVersion] = []
+
+    with at_stage("writing", lambda: first.append(add(folder))) as watch:
+        second = add(folder, watch=watch)
+
+    assert [second] == first
+    assert stored(images) == [storage.path_of(second.image)]
+
+
+def test_an_image_that_another_holds_is_waited_for(folder: Path, images: Path) -> None:
+    """The row is claimed by a process that falls silent; when its lease is over, ours goes in."""
+    image = add(folder).image
+    Image.objects.update(state=ImageState.WAITING, sha256=None, size=None)
+    assert lifecycle.claim(image, "another", timezone.now())
+
+    with at_stage("waiting", lambda: Image.objects.update(lease_until=NOW)) as watch:
+        assert add(folder, watch=watch).image == image
+
+    assert stored(images) == [storage.path_of(Image.objects.get())]
 
 
 def test_a_holder_who_fell_silent_stops_quietly_when_he_wakes(
     folder: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """He is stopped while he writes; another makes the image; he gets that one, and writes no row."""
+    """He is stopped while he writes; another makes the image; he writes no row."""
     monkeypatch.setattr(making, "RENEWAL_SECONDS", 0.01)
+    image = add(folder).image
+    Image.objects.update(state=ImageState.WAITING, sha256=None, size=None)
+    write = making._write
 
-    def overtake() -> None:
+    def overtaken(source: Source, draft: storage.Draft, watch: Watch) -> Made:
         late = timezone.now() + lifecycle.LEASE * 2
-        image = Image.objects.get()
         assert lifecycle.claim(image, "another", late)
-        making_again = read_source(Path(image.source), image.volume_name)
-        making_again.recipe(unwatched)
-        sha256 = making._master(making_again, unwatched)
-        assert lifecycle.settle(image, "another", sha256, making_again.size)
+        made = write(source, draft, unwatched)
+        assert lifecycle.settle(image, "another", made.sha256, source.size)
+        return made
 
-    with at_stage("writing", overtake) as watch:
-        version = add(folder, watch=watch)
+    monkeypatch.setattr(making, "_write", overtaken)
 
-    assert version.image.state == ImageState.READY
-    assert stored(images) == [storage.path_of(version.image)]
+    assert making.make_waiting() == 0
+    assert Image.objects.get().state == ImageState.READY
+    assert stored(images) == [storage.path_of(Image.objects.get())]
 
 
 def test_mastering_is_woken_up_on_a_queue_of_its_own_and_never_twice_by_one_message(settings: Settings) -> None:
@@ -293,7 +306,7 @@ def test_a_tick_gives_up_what_is_not_there_any_more_and_goes_on(folder: Path, tm
 
 
 class BrokenDisc(FolderDisc):
-    def write(self, target: BinaryIO, watch: Watch) -> None:
+    def write(self, target: BinaryIO, watch: Watch) -> Written:
         target.write(b"half an image")
         raise OSError(28, "No space left on device")
 
@@ -308,9 +321,7 @@ def test_a_disk_that_fills_up_leaves_nothing_and_says_so(folder: Path, images: P
     with pytest.raises(ArchiveError, match="No space left on device"):
         add(folder)
 
-    assert stored(images) == []
-    assert Image.objects.get().reason == "the image can't be written: No space left on device."
-    assert Title.objects.count() == 0
+    assert_nothing_is_kept(images)
 
 
 def assert_nothing_is_kept(images: Path) -> None:

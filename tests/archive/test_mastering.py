@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import resource
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from archive.errors import ArchiveError
-from archive.mastering import BIG_FILE, master_folder
-from archive.progress import CHECKING, READING, WRITING, unwatched
+from archive.mastering import BIG_FILE, Written, master_folder
+from archive.progress import WRITING, unwatched
 from archive.readback import check_image
-from archive.tree import Tree, digest_files, scan
+from archive.tree import scan
 from tests.archive.conftest import contents, extract_with_7z, extract_with_xorriso, fill, listed, run
 
 HARD_NAMES: Mapping[str, bytes] = {
@@ -47,15 +48,23 @@ LONG_NAMES: Mapping[str, bytes] = {
 }
 
 
-def master(folder: Path, target: Path) -> Tree:
+def master(folder: Path, target: Path) -> Written:
+    """The written image's digests and places, which are true."""
     tree = scan(folder)
     disc = master_folder(tree, "TEST_DISC")
     size = disc.size
     with target.open("w+b") as file:
-        disc.write(file, unwatched)
+        written = disc.write(file, unwatched)
     assert target.stat().st_size == size
-    check_image(target, tree, digest_files(tree, unwatched), unwatched)
-    return tree
+    assert written.sha256 == digest(target)
+    assert written.digests == {entry.path: digest(folder / entry.path) for entry in tree.files}
+    check_image(target, tree, written.places)
+    return written
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def test_every_name_and_byte_comes_out_again(tmp_path: Path) -> None:
@@ -169,26 +178,63 @@ def test_xorriso_finds_the_image_readable_to_its_end(folder: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("content", [b"REA", b"READ ME\n", b"read me, and more than before\n", b""])
 def test_a_source_that_changes_before_it_is_written_is_found_out(folder: Path, tmp_path: Path, content: bytes) -> None:
-    tree = scan(folder)
-    disc = master_folder(tree, "TEST")
-    digests = digest_files(tree, unwatched)
+    disc = master_folder(scan(folder), "TEST")
     (folder / "README.txt").write_bytes(content)
-    with (tmp_path / "disc.iso").open("w+b") as file:
-        disc.write(file, unwatched)
 
-    if content.startswith(b"read me"):
-        # It only grew: the image holds exactly what was hashed.
-        digests["README.txt"] = "0" * 64
-    with pytest.raises(ArchiveError, match=r"README.txt changed while it was archived"):
-        check_image(tmp_path / "disc.iso", tree, digests, unwatched)
+    with (
+        (tmp_path / "disc.iso").open("w+b") as file,
+        pytest.raises(ArchiveError, match=r"README.txt changed while it was archived"),
+    ):
+        disc.write(file, unwatched)
+    disc.close()
+
+
+def test_a_source_that_changes_while_it_is_read_is_found_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "README.txt").write_bytes(b"x" * 5_000_000)
+    disc = master_folder(scan(folder), "TEST")
+
+    def watch(stage: str, done: int, total: int) -> None:
+        if done > 3_000_000:
+            os.utime(folder / "README.txt", (1_700_000_000, 1_700_000_000))
+
+    with (
+        (tmp_path / "disc.iso").open("w+b") as file,
+        pytest.raises(ArchiveError, match=r"README.txt changed while it was archived"),
+    ):
+        disc.write(file, watch)
+    disc.close()
 
 
 def test_an_image_that_is_cut_short_does_not_read_back(folder: Path, tmp_path: Path) -> None:
-    tree = master(folder, tmp_path / "disc.iso")
+    written = master(folder, tmp_path / "disc.iso")
     os.truncate(tmp_path / "disc.iso", 40_000)
 
     with pytest.raises(ArchiveError, match="doesn't read back"):
-        check_image(tmp_path / "disc.iso", tree, digest_files(tree, unwatched), unwatched)
+        check_image(tmp_path / "disc.iso", scan(folder), written.places)
+
+
+@pytest.mark.parametrize("system", ["Rock Ridge", "Joliet"])
+def test_folders_that_point_elsewhere_are_found_out(folder: Path, tmp_path: Path, system: str) -> None:
+    """The place of README.txt, as its record in one file system has it, is moved by a sector."""
+    written = master(folder, tmp_path / "disc.iso")
+    name = {"Rock Ridge": b"README.TXT;1", "Joliet": "README.txt".encode("utf-16-be")}[system]
+    image = bytearray((tmp_path / "disc.iso").read_bytes())
+    record = image.index(name) - 33
+    image[record + 2 : record + 6] = (int.from_bytes(image[record + 2 : record + 6], "little") + 1).to_bytes(
+        4, "little"
+    )
+    (tmp_path / "disc.iso").write_bytes(image)
+
+    with pytest.raises(ArchiveError, match=f"README.txt lies elsewhere on the made disc than {system} says"):
+        check_image(tmp_path / "disc.iso", scan(folder), written.places)
+
+
+def test_a_file_that_the_disc_does_not_name_is_found_out(folder: Path, tmp_path: Path) -> None:
+    written = master(folder, tmp_path / "disc.iso")
+    (folder / "later").write_bytes(b"")
+
+    with pytest.raises(ArchiveError, match=r"later is not on the made disc \(Rock Ridge\)"):
+        check_image(tmp_path / "disc.iso", scan(folder), written.places)
 
 
 def test_progress_ends_at_its_total(folder: Path, tmp_path: Path) -> None:
@@ -198,15 +244,12 @@ def test_progress_ends_at_its_total(folder: Path, tmp_path: Path) -> None:
         assert done <= total
         last[stage] = (done, total)
 
-    tree = scan(folder)
-    digests = digest_files(tree, watch)
-    disc = master_folder(tree, "TEST")
+    disc = master_folder(scan(folder), "TEST")
     size = disc.size
     with (tmp_path / "disc.iso").open("w+b") as file:
         disc.write(file, watch)
-    check_image(tmp_path / "disc.iso", tree, digests, watch)
 
-    assert last == {READING: (tree.bytes,) * 2, WRITING: (size,) * 2, CHECKING: (tree.bytes,) * 2}
+    assert last == {WRITING: (size,) * 2}
 
 
 @pytest.mark.slow
