@@ -17,7 +17,7 @@ from archive.models import Image, ImageState
 LEASE: Final = timedelta(seconds=12)
 TRIES: Final = 3  # that ended without a word: then making it takes its whole process down, and somebody has to look
 
-NO_LEASE: Final[dict[str, object]] = {"lease_owner": "", "lease_until": None}
+NO_LEASE: Final[dict[str, object]] = {"lease_owner": "", "lease_until": None, "tries": 0}
 ENDED_ITS_PROCESS: Final = "Making it ended the whole process three times: is there enough memory? Then try again."
 
 
@@ -62,18 +62,18 @@ def settle(image: Image, owner: str, sha256: str, size: int) -> Image | None:
 
 def give_up(image: Image, owner: str, reason: str) -> bool:
     """mastering → failed: making it again would fail again."""
-    return bool(_held(image, owner).update(state=ImageState.FAILED, reason=reason, tries=0, **NO_LEASE))
+    return bool(_held(image, owner).update(state=ImageState.FAILED, reason=reason, **NO_LEASE))
 
 
 def release(image: Image, owner: str) -> bool:
     """mastering → waiting: the holder was told to stop."""
-    return bool(_held(image, owner).update(state=ImageState.WAITING, tries=0, **NO_LEASE))
+    return bool(_held(image, owner).update(state=ImageState.WAITING, **NO_LEASE))
 
 
 def retry(image: Image) -> bool:
     """failed → waiting: somebody added it again, or said «try again»."""
     failed = Image.objects.filter(pk=image.pk, state=ImageState.FAILED)
-    return bool(failed.update(state=ImageState.WAITING, reason="", tries=0))
+    return bool(failed.update(state=ImageState.WAITING, reason=""))
 
 
 def _held(image: Image, owner: str) -> QuerySet[Image]:

@@ -26,7 +26,7 @@ from archive.tree import Tree
 from tests.archive.conftest import NOW, contents, extract_with_xorriso, fill, run, stored
 
 # The lease is renewed from a thread of its own, which sees only what is committed.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def add(folder: Path, **changed: Any) -> TitleVersion:

@@ -18,7 +18,7 @@ from archive.models import Image, Title, TitleVersion
 from tests.archive.add_process import NORMAL, STALLING
 from tests.archive.conftest import contents, extract_with_xorriso, fill, stored
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 @pytest.fixture
