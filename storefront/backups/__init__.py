@@ -1,0 +1,1 @@
+"""What a shop must not lose, kept elsewhere and brought back: database, images, papers, and its own keys."""

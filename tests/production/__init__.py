@@ -1,0 +1,1 @@
+"""The production set as far as it can be tried without a Docker engine."""
