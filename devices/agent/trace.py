@@ -1,0 +1,37 @@
+"""What this agent's log lines are about: the call, the write, the disc, and the order that the server named.
+
+For the log alone. Must never decide anything, nor let a header put more into a line than a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
+
+from devices.agent.journal import Journal
+from devices.agent.wire import ORDER_HEADER, REQUEST_HEADER
+
+SANE: Final = re.compile(r"[A-Za-z0-9._,-]{1,200}")
+HEADERS: Final = {REQUEST_HEADER.lower().encode(): "request_id", ORDER_HEADER.lower().encode(): "order"}
+
+
+def bind_caller(headers: Mapping[bytes, bytes]) -> None:
+    """For one call: what the server says that it is about."""
+    clear_contextvars()
+    said = {name: headers.get(header, b"").decode("latin-1") for header, name in HEADERS.items()}
+    bind_contextvars(**{name: value for name, value in said.items() if SANE.fullmatch(value)})
+
+
+def remember_order(journal: Journal, write: UUID) -> None:
+    """Keeps this call's order with the write: its discs are written long after the call, perhaps after a restart."""
+    if order := get_contextvars().get("order"):
+        journal.keep(f"order of {write}", str(order))
+
+
+def about(journal: Journal, write: UUID, serial: str) -> dict[str, str]:
+    order = journal.meta(f"order of {write}")
+    return {"write": str(write), "serial": serial} | ({"order": order} if order else {})
