@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -23,8 +23,21 @@ _GRAMMAR: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_METADATA: Final = {ipaddress.ip_address("169.254.169.254"), ipaddress.ip_address("fd00:ec2::254")}
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# Beside link-local, multicast and unspecified ones: what clouds answer instances' secrets at, and no machine's own.
+_NEVER: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure
+        "192.0.0.192/32",  # Oracle
+        "fd00:ec2::254/128",  # Amazon; its IPv4 one, as most others', is link-local
+        "0.0.0.0/8",
+        "240.0.0.0/4",  # reserved, and broadcast
+        "fec0::/10",  # site-local, deprecated
+    )
+)
+_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_COMPATIBLE: Final = range(1 << 24, 1 << 32)  # ::a.b.c.d, deprecated; below it lie :: and ::1
 
 
 class AddressRefused(ValueError):
@@ -119,15 +132,16 @@ def _resolved(address: Address, resolve: Resolve) -> list[IPAddress]:
     return [ipaddress.ip_address(answer) for answer in answers]
 
 
-def _check(ip: IPAddress, allowed: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
-    for each in (ip, *_embedded(ip)):
-        if each in _METADATA or each.is_link_local or each.is_multicast or each.is_unspecified:
+def _check(ip: IPAddress, allowed: Collection[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
+    reached = [_plain(ip), *_embedded(ip)]
+    for each in (ip, *reached):
+        if each.is_link_local or each.is_multicast or each.is_unspecified or any(each in never for never in _NEVER):
             raise AddressRefused(
                 f"{ip} is never dialled: it is a link-local, multicast, metadata or unspecified address."
             )
-    plain = _plain(ip)
-    if not any(plain.version == network.version and plain in network for network in allowed):
-        raise AddressRefused(f"{plain} is outside the networks of SPINDLE_AGENT_NETWORKS. Add its network there.")
+    for each in reached:
+        if not any(each in network for network in allowed):
+            raise AddressRefused(f"{each} is outside the networks of SPINDLE_AGENT_NETWORKS. Add its network there.")
 
 
 def _plain(ip: IPAddress) -> IPAddress:
@@ -141,6 +155,6 @@ def _embedded(ip: IPAddress) -> list[IPv4Address]:
     if isinstance(ip, IPv4Address):
         return []
     found = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if ip in _NAT64:
+    if any(ip in network for network in _NAT64) or int(ip) in _COMPATIBLE:
         found.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     return [each for each in found if each is not None]

@@ -5,6 +5,7 @@ Actions call the same lifecycle functions as the ticks; blanks are loaded as a l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -17,10 +18,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 
-from devices import blanks, lifecycle
+from devices import blanks, lifecycle, trouble
 from devices.chips import state_chip
 from devices.intake import NotAccepted, cancel_write, check_address
-from devices.models import BlankBin, BlankEntry, DeviceEvent, Disc, Drive, Write, Writer
+from devices.models import BlankBin, BlankEntry, DeviceEvent, Disc, Drive, Trouble, Write, Writer
 from devices.serials import normalise
 from devices.text import clean
 
@@ -223,10 +224,17 @@ class WriteAdmin(ReadOnly):
         self.message_user(request, text, messages.SUCCESS if any(moved) else messages.WARNING)
 
 
+class BlameFilter(admin.AllValuesFieldListFilter):
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """A link needs a word: most discs are nobody's fault."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "nobody"}
+
+
 @admin.register(Disc)
 class DiscAdmin(ReadOnly):
     list_display = ["serial", "write", state_chip, "drive", "verified", "blame", "reason", "final_at"]
-    list_filter = ["state", "blame"]
+    list_filter = ["state", ("blame", BlameFilter)]
     list_select_related = ["write"]
     search_fields = ["=serial"]
     search_help_text = "The serial on the disc, with or without dashes."
@@ -246,6 +254,22 @@ class DeviceEventAdmin(ReadOnly):
 
     def has_change_permission(self, request: HttpRequest, obj: DeviceEvent | None = None) -> bool:
         return False
+
+
+@admin.register(Trouble)
+class TroubleAdmin(ReadOnly):
+    """Work that failed three times is left alone until somebody says here: try again."""
+
+    actions = ["try_again"]
+    list_display = ["step", "name", "tries", "reason", "last_at", "set_aside_at"]
+    list_filter = [("set_aside_at", admin.EmptyFieldListFilter), "step"]
+    search_fields = ["name", "row", "reason"]
+
+    @admin.action(description="Try again", permissions=["change"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Trouble]) -> None:
+        moved = [trouble.try_again(each, timezone.now()) for each in queryset]
+        text = f"{sum(moved)} will be tried again at once, {len(moved) - sum(moved)} left as they were."
+        self.message_user(request, text, messages.SUCCESS if any(moved) else messages.WARNING)
 
 
 def actor_of(request: HttpRequest) -> str:

@@ -13,9 +13,12 @@ from uuid import UUID
 from django.core.exceptions import RequestDataTooBig
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import extend_schema
 from pydantic import ValidationError
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +32,8 @@ from devices.states import WriteState
 from devices.tokens import fingerprint
 
 MAX_REPORT: Final = 2 * 1024 * 1024  # bytes; below Django's own bound for a request's body
+_KINDS: Final = {401: "unauthorized", 404: "not-found", 429: "too-often"}
+_KEPT: Final = {"WWW-Authenticate", "Allow", "Retry-After"}
 _STATUS: Final = {wire.ProblemType.JOURNAL_LOST: 409, wire.ProblemType.SECOND_AGENT: 409}
 
 
@@ -53,6 +58,16 @@ class ReportTokenAuthentication(BaseAuthentication):
         return 'Bearer realm="spindle"'  # without it a failure would be 403
 
 
+class ReportTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its base has no types
+    """How the token stands on the OpenAPI page."""
+
+    target_class = ReportTokenAuthentication
+    name = "reportToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer"}
+
+
 class IsThatWriter(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         user: object = request.user  # a writer here, whatever the type of users is elsewhere
@@ -69,10 +84,26 @@ def problem(
     return Response(body, status=status, headers=headers, content_type="application/problem+json")
 
 
-class ReportView(APIView):
+def problems(*statuses: int) -> dict[tuple[int, str], type[wire.Problem]]:
+    """For the OpenAPI page: these, and what every door of a writer may answer."""
+    return {(status, "application/problem+json"): wire.Problem for status in (401, 429, *statuses)}
+
+
+class WriterDoor(APIView):
+    """A door for one writer's agent; each fault is a problem."""
+
     authentication_classes = [ReportTokenAuthentication]
     permission_classes = [IsThatWriter]
 
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        kind = _KINDS.get(response.status_code, "invalid")
+        kept = {name: value for name, value in response.items() if name in _KEPT}
+        return problem(response.status_code, kind, str(response.data["detail"]), headers=kept)
+
+
+class ReportView(WriterDoor):
+    @extend_schema(request=wire.State, responses={200: wire.ReportAnswer} | problems(409, 413, 422, 503))
     def post(self, request: Request, writer_uuid: UUID) -> Response:
         """A state in, the recorded uuids out; 409 for a lost journal or a second agent, 422 naming a field."""
         now = timezone.now()
@@ -93,14 +124,6 @@ class ReportView(APIView):
         if state.images is not None and writer.writes.filter(state=WriteState.QUEUED).exists():
             tasks.nudge()  # an image may just have become whole
         return Response(answer.model_dump(mode="json", exclude_none=True))
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if not isinstance(exc, APIException):
-            return super().handle_exception(exc)
-        response = super().handle_exception(exc)
-        kind = "unauthorized" if response.status_code == 401 else "invalid"
-        kept = {name: value for name, value in response.items() if name in {"WWW-Authenticate", "Allow"}}
-        return problem(response.status_code, kind, str(exc.detail), headers=kept)
 
 
 def _body(request: Request) -> bytes | None:

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 
-from devices import lifecycle
+from devices import lifecycle, trouble
 from devices.agent import wire
 from devices.log import log
 from devices.models import DeviceEvent, Disc, Write, Writer
@@ -38,23 +39,31 @@ class Outcome:
     reason: str
 
 
-def book_report(writer: Writer, answers: Collection[wire.WriteAnswer], now: datetime) -> list[UUID]:
-    """Books all writes of a report. The uuids whose final result is stored: those may leave the state."""
+def book_report(
+    writer: Writer, answers: Collection[wire.WriteAnswer], now: datetime
+) -> tuple[list[UUID], list[wire.WriteAnswer]]:
+    """Books all writes of a report. The uuids whose final result is stored: those may leave the state; and those
+    writes that this server never gave."""
     uuids = {answer.uuid for answer in answers}
     at_agent = Q(state__in=WRITE_AT_AGENT)
     writes = {write.uuid: write for write in writer.writes.filter(Q(uuid__in=uuids) | at_agent)}
     _note_unknown(writer, uuids - writes.keys(), now)
     discs = discs_of([writes[uuid] for uuid in uuids & writes.keys()])
     recorded: list[UUID] = []
-    for answer in answers:
-        if (write := writes.get(answer.uuid)) is not None:
-            book_write(write, discs[write.pk], answer, now)
-            if write.final and answer.state in {wire.WriteState.DONE, wire.WriteState.CANCELLED}:
-                recorded.append(write.uuid)
+    said = {writes[answer.uuid]: answer for answer in answers if answer.uuid in writes}
+
+    def book(write: Write) -> None:
+        with transaction.atomic():
+            book_write(write, discs[write.pk], said[write], now)
+        # Only what was stored may leave the agent's state.
+        if write.final and said[write].state in {wire.WriteState.DONE, wire.WriteState.CANCELLED}:
+            recorded.append(write.uuid)
+
+    trouble.each("devices.book-write", said, book, now)
     for write in writes.values():
         if write.uuid not in uuids:
             _note_missing(write, now)
-    return recorded
+    return recorded, [answer for answer in answers if answer.uuid not in writes]
 
 
 def book_write(write: Write, discs: dict[str, Disc], answer: wire.WriteAnswer, now: datetime) -> None:

@@ -22,9 +22,10 @@ TONES: Final = {
         "printed",
         "sent",
         "settled",
+        "closed",
     },
     "watch": {"stopped", "held", "unknown", "awaiting-payment", "cancellation-requested", "expired"},
-    "bad": {"offline", "bad", "failed", "unmatched"},
+    "bad": {"offline", "bad", "failed", "unmatched", "amiss", "refused"},
 }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import urllib3
 from pydantic import BaseModel, ValidationError
+from structlog.contextvars import get_contextvars
 from urllib3.exceptions import HTTPError
 
 from devices.addresses import Target
@@ -33,6 +34,10 @@ class AgentError(Exception):
 
 class AgentUnreachable(AgentError):
     """Nothing was answered, or the machine in front of the agent failed: whether it was done is not known."""
+
+
+class AgentFailed(AgentUnreachable):
+    """It, or the machine in front of it, failed over this call (5xx)."""
 
 
 class AgentUnauthorized(AgentError):
@@ -124,6 +129,11 @@ class AgentClient:
 
     def _call(self, method: str, path: str, body: BaseModel | None = None, *, with_journal: bool = False) -> bytes:
         headers = {"Host": self._host, "Accept": "application/json, application/problem+json"}
+        # What this call is about, so that the agent's log names it as ours does.
+        said = get_contextvars()
+        for name, header in (("order", wire.ORDER_HEADER), ("request_id", wire.REQUEST_HEADER)):
+            if value := said.get(name):
+                headers[header] = str(value)
         if with_journal and self.journal:
             headers[wire.JOURNAL_HEADER] = str(self.journal)
         data = None
@@ -182,7 +192,7 @@ def _taken(status: int, answer: tuple[str, bytes]) -> bytes:
             raise AgentConfused(f"It answers {kind or 'something without a type'}, not JSON.")
         return content
     if status >= 500 and status != 507:
-        raise AgentUnreachable(f"It answered {status}.")
+        raise AgentFailed(f"It answered {status}.")
     if kind != "application/problem+json":
         raise AgentConfused(f"It answered {status} with {kind or 'no type'}, not as an agent does.")
     raise AgentRefused(status, _read(wire.Problem, content))

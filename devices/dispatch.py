@@ -6,17 +6,20 @@ written once, so a lost reply is repaired by sending the same body again. No cal
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from structlog.contextvars import bound_contextvars
 
-from devices import lifecycle, reports, visits
+from devices import lifecycle, reports, trouble, visits
 from devices.addresses import AddressRefused
 from devices.agent import wire
-from devices.client import AgentClient, AgentConfused, AgentError, AgentRefused
+from devices.client import AgentClient, AgentConfused, AgentError, AgentFailed, AgentRefused
 from devices.models import Write, Writer
 from devices.states import WRITE_AT_AGENT, Keyword, WriteState
 
@@ -27,18 +30,25 @@ MOST_IMAGES: Final = 8  # announced ahead, so that fetches run while drives are 
 MOST_TRIES: Final = 3  # of an image or a write that the agent fails
 _LATER: Final = timedelta(seconds=30)
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class _Visit:
     writer: Writer
     client: AgentClient
     now: datetime
+    lease: visits.Lease
     ends: float  # monotonic
     images: dict[str, wire.ImageAnswer | AgentRefused] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
-        return time.monotonic() > self.ends
+        return self.lease.lost or time.monotonic() > self.ends
+
+
+class _NotTaken(Exception):
+    """The agent answers, but this one write fails there each time."""
 
 
 class _Halted(Exception):
@@ -47,17 +57,22 @@ class _Halted(Exception):
 
 def attend(writer_pk: int, now: datetime) -> None:
     """One visit to a writer's agent. An agent that can't be reached leaves a reason, and its work waits."""
-    if (writer := visits.claim(writer_pk, now)) is None:
+    if (lease := visits.claim(writer_pk, now)) is None:
         return
-    try:
-        with visits.dial(writer) as client:
-            _visit(_Visit(writer, client, now, time.monotonic() + BUDGET))
-            if client.token_used is not None:
-                visits.note_reached(writer, client, now)
-    except (AgentError, AddressRefused) as error:
-        visits.note_failed(writer, error, now)
-    finally:
-        visits.release(writer, now)
+    with visits.renewed(lease, now):
+        writer = Writer.objects.get(pk=writer_pk)
+        try:
+            with visits.dial(writer) as client:
+                _visit(_Visit(writer, client, now, lease, time.monotonic() + BUDGET))
+                if client.token_used is not None:
+                    visits.note_reached(writer, client, now)
+        except (AgentError, AddressRefused) as error:
+            visits.note_failed(writer, error, now)
+        except trouble.OF_THE_DATABASE:
+            raise
+        except Exception as error:  # a fault of this program: the writer says so, and is not tried every two seconds
+            logger.exception("the visit to writer %s failed", writer.pk)
+            visits.note_failed(writer, error, now)
 
 
 def _visit(visit: _Visit) -> None:
@@ -93,42 +108,59 @@ def _ask_if_silent(visit: _Visit) -> None:
     visit.client.journal = writer.journal_id
 
 
-def _pass_on_cancellations(visit: _Visit) -> None:
-    asked = visit.writer.writes.filter(state__in=WRITE_AT_AGENT, cancel_requested=True, cancel_sent_at=None).order_by(
-        "id"
-    )
-    for write in asked[:MOST_WRITES]:
+def _each(visit: _Visit, step: str, writes: QuerySet[Write], work: Callable[[_Visit, Write], None]) -> None:
+    """`work` for one after another while the visit lasts; one that can't be done never stops the others.
+
+    What is logged meanwhile, here and at the agent, names the write.
+    """
+
+    def guarded(write: Write) -> None:
         if visit.over:
             return
-        visit.client.cancel_write(write.uuid)
-        Write.objects.filter(pk=write.pk).update(cancel_sent_at=visit.now)
-        if write.state == WriteState.SENT:
-            # Whether it ever arrived is not known; from now on the agent refuses it.
-            _settle_one_sent(visit, write)
+        with bound_contextvars(**write.about):
+            try:
+                work(visit, write)
+            except (AgentConfused, AgentFailed, AgentRefused) as error:
+                # This write, or all that it is asked? Then asking for its state fails as well, and ends the visit.
+                visit.client.state()
+                raise _NotTaken(f"Its agent does not take it: {error}") from error
+
+    rows = writes.order_by("id").exclude(pk__in=trouble.left_alone(step, visit.now))[:MOST_WRITES]
+    trouble.each(step, rows, guarded, visit.now, not_the_rows=(_Halted, AgentError))
+
+
+def _pass_on_cancellations(visit: _Visit) -> None:
+    asked = visit.writer.writes.filter(state__in=WRITE_AT_AGENT, cancel_requested=True, cancel_sent_at=None)
+    _each(visit, "devices.cancel-write", asked, _cancel)
+
+
+def _cancel(visit: _Visit, write: Write) -> None:
+    visit.client.cancel_write(write.uuid)
+    Write.objects.filter(pk=write.pk).update(cancel_sent_at=visit.now)
+    if write.state == WriteState.SENT:
+        # Whether it ever arrived is not known; from now on the agent refuses it.
+        _settle_one_sent(visit, write)
 
 
 def _look_for_missing(visit: _Visit) -> None:
     """Accepted writes that the newest report does not name."""
     missing = visit.writer.writes.filter(state__in=WRITE_AT_AGENT, missing_since__isnull=False)
-    for write in missing.order_by("id")[:MOST_WRITES]:
-        if visit.over:
-            return
-        answer = visit.client.write(write.uuid)
-        if answer is None:
-            text = (
-                f"Its agent no longer knows write {write.uuid}, which it had accepted. Inspect its discs, then resume."
-            )
-            _lose_journal(visit, text)
-        else:
-            reports.take_answer(write, answer, visit.now)
+    _each(visit, "devices.look-for-write", missing, _look_for)
+
+
+def _look_for(visit: _Visit, write: Write) -> None:
+    answer = visit.client.write(write.uuid)
+    if answer is None:
+        text = f"Its agent no longer knows write {write.uuid}, which it had accepted. Inspect its discs, then resume."
+        _lose_journal(visit, text)
+    else:
+        reports.take_answer(write, answer, visit.now)
 
 
 def _settle_sent(visit: _Visit) -> None:
     """The writer takes nothing new: learn what became of calls without an answer, without repeating them."""
-    for write in visit.writer.writes.filter(state=WriteState.SENT).order_by("id")[:MOST_WRITES]:
-        if visit.over or visit.writer.halted:
-            return
-        _settle_one_sent(visit, write)
+    sent = visit.writer.writes.filter(state=WriteState.SENT)
+    _each(visit, "devices.settle-write", sent, _settle_one_sent)
 
 
 def _settle_one_sent(visit: _Visit, write: Write) -> None:
@@ -148,17 +180,24 @@ def _settle_one_sent(visit: _Visit, write: Write) -> None:
 def _give_writes(visit: _Visit) -> None:
     ready = Q(retry_at=None) | Q(retry_at__lte=visit.now)
     waiting = visit.writer.writes.filter(ready, state__in=[WriteState.QUEUED, WriteState.SENT], cancel_requested=False)
-    for write in waiting.order_by("id")[:MOST_WRITES]:
-        if visit.over:
-            return
-        if write.state == WriteState.SENT or _has_image(visit, write):
-            _give(visit, write)
+    _each(visit, "devices.give-write", waiting, _give_if_ready)
+
+
+def _give_if_ready(visit: _Visit, write: Write) -> None:
+    if write.state == WriteState.SENT or _has_image(visit, write):
+        _give(visit, write)
 
 
 def _give(visit: _Visit, write: Write) -> None:
     again = write.state == WriteState.SENT
-    # The row says `sent` before the call: after a crash the next visit sends the same body again.
-    if not again and not lifecycle.move_write(write, WriteState.SENT, now=visit.now, actor=ACTOR):
+    # The row says `sent` before the call: after a crash the next visit sends the same body again. Its time says by
+    # whom: what a visit that was overtaken hears of its own call no longer counts.
+    marked = (
+        lifecycle.mark_sent_again(write, now=visit.now)
+        if again
+        else lifecycle.move_write(write, WriteState.SENT, now=visit.now, actor=ACTOR)
+    )
+    if not marked:
         return
     try:
         visit.client.put_write(write.uuid, order_of(write))

@@ -5,7 +5,7 @@ Validates what it is given; must never call an agent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -63,10 +63,12 @@ def queue_write(
     now: datetime,
     drive: str | None = None,
     verify: bool = True,
+    reference: str = "",
 ) -> Write:
     """A write with its discs and their new serials, in one transaction. Raises NotAccepted.
 
-    The same uuid again gives the write that exists, if it is the same write. `title` is for logs and labels.
+    The same uuid again gives the write that exists, if it is the same write. `title` and `reference` (whose it is)
+    are for logs and labels.
     """
     _check_image(image)
     _check_fit(writer, format, drive)
@@ -85,7 +87,8 @@ def queue_write(
     try:
         with transaction.atomic():
             if (known := Write.objects.filter(uuid=uuid).first()) is None:
-                return _create(uuid, body, clean(title, 200), now=now, actor=actor)
+                names = {"title": clean(title, 200), "reference": clean(reference, 200)}
+                return _create(uuid, body | names, now=now, actor=actor)
     except IntegrityError:  # somebody queued the same uuid between the look and the insert
         known = Write.objects.get(uuid=uuid)
     if any(getattr(known, field) != value for field, value in body.items()):
@@ -93,8 +96,8 @@ def queue_write(
     return known
 
 
-def _create(uuid: UUID, body: dict[str, object], title: str, *, now: datetime, actor: str) -> Write:
-    write = Write.objects.create(uuid=uuid, title=title, queued_at=now, changed_at=now, **body)
+def _create(uuid: UUID, values: dict[str, object], *, now: datetime, actor: str) -> Write:
+    write = Write.objects.create(uuid=uuid, queued_at=now, changed_at=now, **values)
     Disc.objects.bulk_create(Disc(write=write, serial=new_serial()) for _ in range(write.copies))
     log(write.writer_id, "write", now=now, actor=actor, write=write, new=write.state, text=str(write))
     transaction.on_commit(lambda: nudge(), robust=True)
@@ -109,9 +112,12 @@ def cancel_write(write: Write, actor: str, now: datetime) -> bool:
     return asked
 
 
-def changed_writes(limit: int) -> Sequence[Write]:
-    """Writes that changed since they were marked read, oldest change first; no more than `limit`."""
-    rows = Write.objects.filter(revision__gt=F("revision_read")).select_related("writer")
+def changed_writes(limit: int, without: Collection[str] = ()) -> Sequence[Write]:
+    """Writes that changed since they were marked read, oldest change first; no more than `limit`.
+
+    without: keys of rows that the reader leaves alone.
+    """
+    rows = Write.objects.filter(revision__gt=F("revision_read")).select_related("writer").exclude(pk__in=without)
     return list(rows.order_by("changed_at", "id")[:limit])
 
 

@@ -57,6 +57,9 @@ def move_write(write: Write, new: WriteState, *, now: datetime, actor: str, reas
         values[stamp] = now
     # A cancellation that was asked for before the call was made must win over the call.
     guard = Q(cancel_requested=False) if new == WriteState.SENT else Q()
+    if old == WriteState.SENT and new in {WriteState.QUEUED, WriteState.CANCELLED}:
+        # It never arrived, says a call: only if nobody has sent it again since. A worker may have slept meanwhile.
+        guard = Q(sent_at=write.sent_at)
     with transaction.atomic():
         rows = Write.objects.filter(guard, pk=write.pk, state=old)
         if not rows.update(revision=F("revision") + 1, **values):
@@ -65,6 +68,15 @@ def move_write(write: Write, new: WriteState, *, now: datetime, actor: str, reas
     for field, value in values.items():
         setattr(write, field, value)
     write.revision += 1  # at least; whoever needs the exact number reads it
+    return True
+
+
+def mark_sent_again(write: Write, *, now: datetime) -> bool:
+    """sent → sent, by this call: what became of an earlier one that nobody answered no longer counts."""
+    as_read = Write.objects.filter(pk=write.pk, state=WriteState.SENT, sent_at=write.sent_at, cancel_requested=False)
+    if not as_read.update(sent_at=now):
+        return False
+    write.sent_at = now
     return True
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
+from typing import Final
+
+from django.db import transaction
 
 from devices.models import DeviceEvent, Write
+
+logger: Final = logging.getLogger(__name__)
 
 
 def log(
@@ -31,3 +37,7 @@ def log(
         new=new,
         text=text,
     )
+    about = {"writer": writer_pk, "write": write.uuid if write else "", "order": write.reference if write else ""}
+    about |= {"serial": serial, "old": old, "new": new, "reason": text if actor in {"tick", "agent"} else ""}
+    # Not before it is so. An operator's own words stay in the database.
+    transaction.on_commit(lambda: logger.info("%s %s", kind, new or old, extra=about), robust=True)

@@ -12,13 +12,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
-from devices import bookings, inventory, lifecycle
+from devices import bookings, foreign, inventory, lifecycle, trouble
 from devices.agent import wire
 from devices.log import log
-from devices.models import BlankBin, Drive, Write, Writer
+from devices.models import BlankBin, Disc, Drive, Write, Writer
 from devices.reasons import Reasons, with_reason, without
-from devices.states import WRITE_FINAL, DriveState, Keyword, WriterState
+from devices.states import WRITE_FINAL, DiscState, DriveState, Keyword, WriterState
 from devices.text import clean
 
 SILENT: Final = timedelta(seconds=30)  # two reports missing: time to ask
@@ -71,6 +72,8 @@ def take_report(writer: Writer, state: wire.State, now: datetime) -> wire.Report
 def take_answer(write: Write, answer: wire.WriteAnswer, now: datetime) -> None:
     """Books what the agent answered when it was asked for this one write."""
     with transaction.atomic():
+        # The writer's row first, as reports do: bins locked in two orders would be a deadlock.
+        Writer.objects.filter(pk=write.writer_id).update(settled=F("settled"))
         write.refresh_from_db()
         bookings.book_write(write, bookings.discs_of([write])[write.pk], answer, now)
 
@@ -85,10 +88,11 @@ def note_outdated(writer: Writer, protocol: object, now: datetime) -> None:
 def note_silence(now: datetime) -> int:
     """Writers of which nothing was heard for 90 s → offline. How many they were."""
     silent = Writer.objects.filter(last_seen__lt=now - OFFLINE).exclude(state=WriterState.OFFLINE)
-    return sum(
-        lifecycle.lose_sight(writer, f"Nothing was heard of it since {writer.last_seen:%d %b %H:%M:%S} UTC.", now=now)
-        for writer in silent
-    )
+    return trouble.each("devices.note-silence", silent, lambda writer: _lose_sight(writer, now), now)
+
+
+def _lose_sight(writer: Writer, now: datetime) -> None:
+    lifecycle.lose_sight(writer, f"Nothing was heard of it since {writer.last_seen:%d %b %H:%M:%S} UTC.", now=now)
 
 
 def judge(writer: Writer, state: wire.State, superseded: bool) -> Verdict:
@@ -127,6 +131,8 @@ def _take(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer
     known_boot = state.boot_id == writer.boot_id
     superseded = not known_boot and writer.boots.filter(boot_id=state.boot_id).exclude(superseded_at=None).exists()
     verdict = judge(writer, state, superseded)
+    if verdict == Verdict.RESTART and _went_back(writer, state):
+        verdict = Verdict.LOST
     if verdict in {Verdict.LOST, Verdict.SECOND}:
         return _halt(writer, verdict, state, now)
     if verdict == Verdict.LATE:
@@ -139,13 +145,27 @@ def _take(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer
     inventory.take_printers(writer, state.printers)
     if state.images is not None:
         inventory.take_images(writer, state.images)
-    recorded = bookings.book_report(writer, state.writes, now)
+    recorded, unknown = bookings.book_report(writer, state.writes, now)
+    unseen, seen = foreign.split(writer, unknown)
+    recorded += foreign.ended(seen)
     bookings.note_reads(writer, (read.uuid for read in state.reads), now)
     bins = inventory.take_blanks(writer, state.blanks, now)
-    reasons = _reasons(writer, drives, bins, now)
+    reasons = _reasons(writer, drives, bins, foreign.reason(writer, unseen), now)
     if not lifecycle.settle_writer(writer, state=_state_of(drives), reasons=reasons, now=now, actor="agent"):
         raise _Overtaken
     return wire.ReportAnswer(recorded=tuple(recorded), want=("images",) if want_images else ())
+
+
+def _went_back(writer: Writer, state: wire.State) -> bool:
+    """Whether discs wait again that were begun before: the journal is an older copy of itself.
+
+    Its sequence may be the higher one all the same, for agents reserve their numbers in blocks.
+    """
+    waiting = [disc.serial for write in state.writes for disc in write.discs if disc.state == wire.DiscState.PLANNED]
+    if not waiting:
+        return False
+    begun = Disc.objects.exclude(state__in=[DiscState.PLANNED, DiscState.CANCELLED])
+    return begun.filter(write__writer=writer, serial__in=waiting).exists()
 
 
 def _hold(writer: Writer, values: dict[str, Any]) -> None:
@@ -177,7 +197,7 @@ def _facts(writer: Writer, state: wire.State, now: datetime) -> dict[str, Any]:
     }
     if state.images is not None:
         values["images_digest"] = clean(state.images_digest, 128)
-    if writer.last_seen is None or now - writer.last_seen > SILENT:
+    if writer.last_seen is None or now - writer.last_seen > SILENT or state.boot_id != writer.boot_id:
         values["retry_at"] = None  # it is back: calls need not wait for their back-off
     return values
 
@@ -237,11 +257,13 @@ def _state_of(drives: Iterable[Drive]) -> WriterState:
     return WriterState.IDLE if DriveState.IDLE in states else WriterState.STOPPED
 
 
-def _reasons(writer: Writer, drives: Iterable[Drive], bins: Iterable[BlankBin], now: datetime) -> Reasons:
+def _reasons(
+    writer: Writer, drives: Iterable[Drive], bins: Iterable[BlankBin], unknown_work: str, now: datetime
+) -> Reasons:
     """The reasons that a report decides on; those of calls to the agent stay as they are."""
     reasons = without(writer.reasons, [Keyword.TIMED_OUT.value, Keyword.AGENT_OUTDATED.value])
-    found = _drive_reasons(drives) | _blank_reasons(writer, bins)
-    for keyword in (Keyword.DRIVES_STOPPED, Keyword.STOPPED_PARTLY, Keyword.MEDIA_EMPTY):
+    found = _drive_reasons(drives) | _blank_reasons(writer, bins) | {Keyword.UNKNOWN_WORK: unknown_work}
+    for keyword in (Keyword.DRIVES_STOPPED, Keyword.STOPPED_PARTLY, Keyword.MEDIA_EMPTY, Keyword.UNKNOWN_WORK):
         if text := found.get(keyword):
             reasons = with_reason(reasons, keyword.value, text, now)
         else:

@@ -33,6 +33,12 @@ def rotate(writer: Writer, *, who: str, now: datetime) -> bool:
     return True
 
 
+def is_under_way(writer: Writer) -> bool:
+    """Whether its agent has still to use one of the new tokens."""
+    confirmed = writer.generation == writer.generation_confirmed
+    return not confirmed or writer.report_token_wanted or bool(writer.report_token_old_sha256)
+
+
 def with_next_tokens(writer: Writer, presented: str, answer: wire.ReportAnswer) -> wire.ReportAnswer:
     """The answer to an accepted report, with the tokens that the agent is to use from now on.
 

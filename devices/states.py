@@ -87,6 +87,7 @@ class Keyword(models.TextChoices):
     AGENT_OUTDATED = "agent-outdated"
     MEDIA_EMPTY = "media-empty"
     SPOOL_AREA_FULL = "spool-area-full"
+    UNKNOWN_WORK = "unknown-work"  # it does what this server never asked for: seen after a restore
 
 
 # Only an operator's resume ends these: until then each report of the writer is answered 409.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from celery import shared_task
 from django.utils import timezone
 
 from devices import dispatch, reports, visits
 from devices.nudging import send_soon
+
+# Seconds that a message may wait for a free worker: by then later ticks have sent others for the same writer.
+ATTEND_WITHIN: Final = 6
 
 
 @shared_task(name="devices.tick")
@@ -16,7 +21,7 @@ def tick() -> None:
     reports.note_silence(now)
     for writer_pk in visits.due(now):
         # One message each, so that an agent that does not answer delays nobody else.
-        attend.delay(writer_pk)
+        attend.apply_async((writer_pk,), expires=ATTEND_WITHIN)
 
 
 @shared_task(name="devices.attend")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from devices.chips import state_chip
@@ -31,6 +32,8 @@ from fulfillment.models import (
     Shipment,
     ShipmentEvent,
 )
+
+BREAK: Final = SafeString("<br>")
 
 
 def actor(request: HttpRequest) -> str:
@@ -146,13 +149,13 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
     def address(self, shipment: Shipment) -> SafeString:
         parts = [shipment.name, shipment.organisation, shipment.line1, shipment.line2]
         parts += [f"{shipment.postal_code} {shipment.city}", shipment.region, str(shipment.country.name)]
-        return format_html_join(format_html("<br>"), "{}", [(part,) for part in parts if part.strip()])
+        return format_html_join(BREAK, "{}", [(part,) for part in parts if part.strip()])
 
     @admin.display(description="discs")
     def discs(self, shipment: Shipment) -> SafeString:
         discs = Disc.objects.filter(allocation__job__shipment=shipment).order_by("write__title", "id")
         rows = discs.values_list("write__title", "serial", "write__writer__name", "drive")
-        return format_html_join(format_html("<br>"), "{}: {} ({}, drive {})", rows)
+        return format_html_join(BREAK, "{}: {} ({}, drive {})", rows)
 
 
 @admin.register(Paper)
@@ -168,10 +171,13 @@ class PaperAdmin(ReadOnly):
 
     def file(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The printed PDF, for those who may see papers."""
-        paper = get_object_or_404(Paper, pk=pk, state=Paper.State.PRINTED)
-        if not self.has_view_permission(request, paper):
+        if not self.has_view_permission(request):
             raise PermissionDenied
-        return FileResponse(Path(paper.path).open("rb"), content_type="application/pdf")
+        paper = get_object_or_404(Paper, pk=pk, state=Paper.State.PRINTED)
+        try:
+            return FileResponse(Path(paper.path).open("rb"), content_type="application/pdf")
+        except FileNotFoundError:
+            raise Http404(f"{paper.path} is not there any more.") from None
 
 
 @admin.register(PlanRun)
@@ -180,8 +186,16 @@ class PlanRunAdmin(ReadOnly):
     show_full_result_count = False
 
 
+class ClosingDayForm(forms.ModelForm[ClosingDay]):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # the columns' heads are no labels to a screen reader
+            field.widget.attrs["aria-label"] = str(field.label)
+
+
 class ClosingDayInline(admin.TabularInline[ClosingDay, Calendar]):
     model = ClosingDay
+    form = ClosingDayForm
     extra = 1
 
 

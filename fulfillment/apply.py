@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from django.db import transaction
 
+from devices import trouble
 from devices.intake import ImageRef, NotAccepted, queue_write
 from devices.models import Writer
 from fulfillment import lifecycle
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 HOLDS: Final = {Wait.BLANKS, Wait.WRITER}  # somebody has to do something; the other waits end by themselves
 ACTOR: Final = "tick"
+MOST_NAMED: Final = 15
+STEP: Final = "fulfillment.queue-write"
 
 
 class _Overtaken(Exception):
@@ -30,18 +34,26 @@ def apply(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> int:
     """Queues the plan's writes and notes why the other jobs wait; returns how many writes were queued."""
     by_id = {str(job.pk): job for job in jobs}
     writers = Writer.objects.in_bulk({int(assignment.writer) for assignment in plan.assignments})
-    queued = 0
+    # A fault is the first job's: should it be another's, that one comes first while this one rests.
+    by_first: dict[Job, list[Assignment]] = defaultdict(list)
     for assignment in plan.assignments:
-        try:
-            _queue(assignment, by_id, writers[int(assignment.writer)], now)
-            queued += 1
-        except _Overtaken:
-            continue
-        except NotAccepted as refused:  # the fleet changed since the snapshot; the next tick sees how
-            log.warning("write not queued: %s", refused)
-    for job_id, wait in plan.waits.items():
-        _note_wait(by_id[job_id], wait, now)
-    return queued
+        by_first[by_id[assignment.shares[0].job]].append(assignment)
+    queued: list[Assignment] = []
+
+    def queue(first: Job) -> None:
+        for assignment in by_first[first]:
+            try:
+                _queue(assignment, by_id, writers[int(assignment.writer)], now)
+                queued.append(assignment)
+            except _Overtaken:
+                continue
+            except NotAccepted as refused:  # the fleet changed since the snapshot; the next tick sees how
+                log.warning("write not queued: %s", refused)
+
+    trouble.each(STEP, by_first, queue, now)
+    waiting = [by_id[job_id] for job_id in plan.waits]
+    trouble.each("fulfillment.note-wait", waiting, lambda job: _note_wait(job, plan.waits[str(job.pk)], now), now)
+    return len(queued)
 
 
 def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now: dt.datetime) -> None:
@@ -52,7 +64,8 @@ def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now:
     revisions = [(job, job.state, job.reason, job.revision) for job, _ in shares]
     try:
         with transaction.atomic():
-            for job, _ in shares:
+            # In one order everywhere: two ticks with the same jobs in two orders would be a deadlock.
+            for job, _ in sorted(shares, key=lambda share: share[0].pk):
                 if not lifecycle.move_job(job, Job.State.WRITING, actor=ACTOR, now=now, text=text):
                     raise _Overtaken
             write = queue_write(
@@ -62,15 +75,22 @@ def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now:
                 format=assignment.format,
                 title=shares[0][0].title,
                 copies=assignment.copies,
+                reference=_orders(job for job, _ in shares),
                 actor=ACTOR,
                 now=now,
             )
             WriteShare.objects.bulk_create(WriteShare(write=write, job=job, copies=copies) for job, copies in shares)
-    except (_Overtaken, NotAccepted):
+    except Exception:
         for job, state, reason, revision in revisions:
             job.state, job.reason, job.revision = state, reason, revision
         raise
-    log.info("write %s: %s of %s (%s)", write.uuid, text, shares[0][0].title, ", ".join(j.reference for j, _ in shares))
+    log.info("write queued: %s of %s", text, shares[0][0].title, extra=write.about)
+
+
+def _orders(jobs: Iterable[Job]) -> str:
+    """The orders a write is for, as its log lines name them: as many as there is room for."""
+    numbers = sorted({job.order for job in jobs})
+    return ",".join(numbers[:MOST_NAMED]) + (",etc" if len(numbers) > MOST_NAMED else "")
 
 
 def _note_wait(job: Job, wait: Wait, now: dt.datetime) -> None:

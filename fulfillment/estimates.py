@@ -7,6 +7,7 @@ import datetime as dt
 from django.db import transaction
 from django.db.models import F
 
+from devices import trouble
 from fulfillment import dates
 from fulfillment.models import Job, Shipment, ShipmentEvent
 from fulfillment.planning.model import Projection
@@ -17,11 +18,15 @@ ACTOR = "tick"
 
 def refresh(projection: Projection, now: dt.datetime) -> None:
     calendar = dates.shop_calendar()
-    for shipment, ready in _ready_times(projection, now):
+    ready = {shipment: at for shipment, at in _ready_times(projection, now)}
+
+    def follow(shipment: Shipment) -> None:
         transit = dates.transit(shipment.service, str(shipment.country))
-        arrival = promise(ready, calendar, transit) if transit else None
+        arrival = promise(ready[shipment], calendar, transit) if transit else None
         if arrival and arrival.arrives_on != shipment.estimated_on:
             _move(shipment, arrival.arrives_on, now)
+
+    trouble.each("fulfillment.estimate", ready, follow, now)
 
 
 def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipment, dt.datetime]]:

@@ -1,18 +1,19 @@
-"""The door from above: storefront asks for a shipment and its jobs, and reads what became of them."""
+"""The door from above: storefront asks for a shipment and its jobs, takes it back, and reads what became of it."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F
 
 from archive.models import Image
-from fulfillment import dates, ranking
-from fulfillment.models import Job, JobEvent, Service, Shipment, ShipmentEvent
+from fulfillment import dates, lifecycle, ranking
+from fulfillment.models import Allocation, Job, JobEvent, Paper, Service, Shipment, ShipmentEvent
+from fulfillment.progress import recall_cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,39 @@ def _make_job(shipment: Shipment, line: WantedLine, *, due: dt.datetime | None, 
     JobEvent.objects.create(job=job, at=now, actor=actor, new=job.state, text="accepted")
 
 
-def changed_shipments(limit: int = 200) -> list[Shipment]:
-    """Shipments changed since the floor above last read them."""
-    return list(Shipment.objects.filter(revision__gt=F("revision_read")).order_by("received_at")[:limit])
+def cancel(shipment: Shipment, *, actor: str, now: dt.datetime, text: str = "", even_packed: bool = False) -> bool:
+    """Takes a shipment back whole: no new disc is begun for it, and its good discs become stock.
+
+    A disc that is being written is finished and becomes stock too. Asking twice changes nothing. False: it has left,
+    or it is packed and `even_packed` was not said.
+    """
+    with transaction.atomic():
+        lifecycle.hold_row(shipment)
+        if shipment.state == Shipment.State.CANCELLED:
+            return True
+        if shipment.state == Shipment.State.SHIPPED or (shipment.state == Shipment.State.PACKED and not even_packed):
+            return False
+        lifecycle.move_shipment(shipment, Shipment.State.CANCELLED, actor=actor, now=now, text=text)
+        for job in shipment.jobs.order_by("pk"):
+            lifecycle.hold_row(job)  # the tick may be giving it a disc or a write at this moment
+            lifecycle.move_job(job, Job.State.CANCELLED, actor=actor, now=now, text=text)
+        Allocation.objects.filter(job__shipment=shipment).delete()
+        recall_cancelled(shipment, actor=actor, now=now)
+        for paper in shipment.papers.filter(state=Paper.State.WAITING):
+            lifecycle.paper_failed(paper, reason="The shipment was cancelled.", now=now, retry_in=None)
+    return True
 
 
-def changed_jobs(limit: int = 200) -> list[Job]:
-    """Jobs changed since the floor above last read them."""
-    return list(Job.objects.filter(revision__gt=F("revision_read")).order_by("rank")[:limit])
+def changed_shipments(limit: int = 200, without: Collection[str] = ()) -> list[Shipment]:
+    """Shipments changed since the floor above last read them; without those (by key) that it leaves alone."""
+    rows = Shipment.objects.filter(revision__gt=F("revision_read")).exclude(pk__in=without)
+    return list(rows.order_by("received_at")[:limit])
+
+
+def changed_jobs(limit: int = 200, without: Collection[str] = ()) -> list[Job]:
+    """Jobs changed since the floor above last read them; without those (by key) that it leaves alone."""
+    rows = Job.objects.filter(revision__gt=F("revision_read")).exclude(pk__in=without)
+    return list(rows.order_by("rank")[:limit])
 
 
 def mark_read(row: Job | Shipment) -> bool:

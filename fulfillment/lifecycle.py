@@ -6,19 +6,22 @@ Each change is a compare-and-set with its event in the same transaction; False m
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import F
 
 from fulfillment.models import Job, JobEvent, Paper, Shipment, ShipmentEvent
+
+log = logging.getLogger(__name__)
 
 J = Job.State
 JOB_TRANSITIONS: Final = {
     J.WAITING: {J.WAITING, J.HELD, J.WRITING, J.MADE, J.CANCELLED},  # waiting → waiting: for another reason
     J.HELD: {J.HELD, J.WAITING, J.WRITING, J.MADE, J.CANCELLED},
     J.WRITING: {J.WAITING, J.HELD, J.WRITING, J.MADE, J.CANCELLED},  # writing → writing: more discs for it
-    J.MADE: set[Job.State](),
+    J.MADE: {J.CANCELLED},  # cancelled with its shipment: its discs become stock
     J.CANCELLED: set[Job.State](),
 }
 
@@ -26,7 +29,7 @@ S = Shipment.State
 SHIPMENT_TRANSITIONS: Final = {
     S.PREPARING: {S.READY, S.CANCELLED},
     S.READY: {S.PACKED, S.CANCELLED},
-    S.PACKED: {S.SHIPPED},
+    S.PACKED: {S.SHIPPED, S.CANCELLED},  # cancelled: somebody takes the parcel off the shelf
     S.SHIPPED: set[Shipment.State](),
     S.CANCELLED: set[Shipment.State](),
 }
@@ -35,6 +38,15 @@ SHIPMENT_STAMPS: Final = {S.READY: "ready_at", S.PACKED: "packed_at", S.SHIPPED:
 
 class ImpossibleMove(Exception):
     """A change of state that the transition table does not know: a fault in the program, never in its input."""
+
+
+def hold_row(row: models.Model) -> None:
+    """Keeps everybody else from changing the row until this transaction ends, and reads it again.
+
+    An UPDATE does so on every database; a SELECT … FOR UPDATE is silently ignored by SQLite.
+    """
+    type(row)._default_manager.filter(pk=row.pk).update(state=F("state"))
+    row.refresh_from_db()
 
 
 def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: str = "", text: str = "") -> bool:
@@ -49,6 +61,7 @@ def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: 
         if not moved:
             return False
         JobEvent.objects.create(job=job, at=now, actor=actor, old=old, new=new, text=text or reason)
+        _tell(job, "job", old, new)
     job.state, job.reason, job.revision = new, reason, job.revision + 1
     return True
 
@@ -68,8 +81,15 @@ def move_shipment(
         if not moved:
             return False
         ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, old=old, new=new, text=text)
+        _tell(shipment, "shipment", old, new)
     shipment.state = new
     return True
+
+
+def _tell(row: Job | Shipment, what: str, old: str, new: str) -> None:
+    """Not before it is so. What somebody wrote beside it stays in the database."""
+    about = row.about | {"old": old, "new": new}
+    transaction.on_commit(lambda: log.info("%s %s", what, new, extra=about), robust=True)
 
 
 def paper_begun(paper: Paper, *, until: dt.datetime) -> bool:

@@ -18,11 +18,11 @@ FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promis
 KEPT: Final = dt.timedelta(hours=3)  # longer than a payment page is open; for ever if a promise stands on it
 
 
-def store(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:
-    """Rolls the plan forward and keeps what was seen and what came out."""
+def reckon(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:
+    """Rolls the plan forward. The run holds what was seen and what came out; whoever wants to keep it saves it."""
     began = time.perf_counter()
     projection = project(snapshot, policy, now.timestamp())
-    run = PlanRun.objects.create(
+    run = PlanRun(
         at=now,
         policy=policy.name,
         snapshot=_plain(asdict(snapshot)),

@@ -7,9 +7,10 @@ from typing import Final
 
 from django.db.models import Count, Exists, F, OuterRef
 
+from devices import trouble
 from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Write, Writer
-from devices.states import WriterState, WriteState
+from devices.states import WRITE_OPEN, WriterState, WriteState
 from fulfillment import allocation, lifecycle
 from fulfillment.models import Job, Paper, Shipment, WriteShare
 
@@ -21,13 +22,16 @@ ACTOR: Final = "tick"
 
 def read_writes(now: dt.datetime) -> int:
     """Takes up every write that changed: allocates its good discs, and moves the jobs it was for."""
-    writes = changed_writes(BATCH)
-    for write in writes:
-        allocation.allocate_write(write, now)
-        for job in Job.objects.filter(shares__write=write).distinct():
-            settle(job, now)
-        mark_read(write.pk, write.revision)
-    return len(writes)
+    step = "fulfillment.read-write"
+    writes = changed_writes(BATCH, trouble.left_alone(step, now))
+    return trouble.each(step, writes, lambda write: _read_write(write, now), now)
+
+
+def _read_write(write: Write, now: dt.datetime) -> None:
+    allocation.allocate_write(write, now)
+    for job in Job.objects.filter(shares__write=write).distinct():
+        settle(job, now)
+    mark_read(write.pk, write.revision)
 
 
 def recall_writes(now: dt.datetime) -> None:
@@ -36,16 +40,29 @@ def recall_writes(now: dt.datetime) -> None:
         state__in=[WriterState.IDLE, WriterState.BUSY], enabled=True, draining=False, maintenance=False
     )
     stranded = Write.objects.filter(state=WriteState.QUEUED, cancel_requested=False).exclude(writer__in=at_work)
-    for write in stranded.filter(Exists(WriteShare.objects.filter(write=OuterRef("pk"))))[:BATCH]:
-        cancel_write(write, ACTOR, now)
+    step = "fulfillment.recall-write"
+    shared = stranded.filter(Exists(WriteShare.objects.filter(write=OuterRef("pk"))))
+    writes = shared.exclude(pk__in=trouble.left_alone(step, now))[:BATCH]
+    trouble.each(step, writes, lambda write: cancel_write(write, ACTOR, now), now)
+
+
+def recall_cancelled(shipment: Shipment, *, actor: str, now: dt.datetime) -> None:
+    """Takes back the writes that were for this shipment alone; one shared with open jobs is finished for them."""
+    writes = Write.objects.filter(state__in=WRITE_OPEN, cancel_requested=False, shares__job__shipment=shipment)
+    for write in writes.exclude(shares__job__state__in=Job.OPEN).distinct():
+        cancel_write(write, actor, now)
 
 
 def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
     for sha256, format_ in allocation.stock().values_list("write__image_sha256", "write__format").order_by().distinct():
-        for job in Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank"):
-            allocation.allocate_stock(job, now)
-            settle(Job.objects.get(pk=job.pk), now)
+        jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank")
+        trouble.each("fulfillment.give-stock", jobs, lambda job: _give_stock(job, now), now)
+
+
+def _give_stock(job: Job, now: dt.datetime) -> None:
+    allocation.allocate_stock(job, now)
+    settle(Job.objects.get(pk=job.pk), now)
 
 
 def settle(job: Job, now: dt.datetime) -> None:
@@ -90,8 +107,10 @@ def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
 def finish_leftovers(now: dt.datetime) -> None:
     """What a tick left that died between two steps: jobs with all their discs, shipments with all their jobs."""
     full = Job.objects.filter(state__in=Job.OPEN).annotate(given=Count("allocations")).filter(given__gte=F("copies"))
-    for job in full[:BATCH]:
-        settle(job, now)
+    step = "fulfillment.settle-job"
+    full = full.exclude(pk__in=trouble.left_alone(step, now))
+    trouble.each(step, full[:BATCH], lambda job: settle(job, now), now)
     waiting = Shipment.objects.filter(state=Shipment.State.PREPARING, jobs__state=Job.State.MADE)
-    for shipment in waiting.exclude(jobs__state__in=Job.OPEN).distinct()[:BATCH]:
-        finish_shipment(shipment, now)
+    step = "fulfillment.finish-shipment"
+    waiting = waiting.exclude(jobs__state__in=Job.OPEN).exclude(pk__in=trouble.left_alone(step, now)).distinct()
+    trouble.each(step, waiting[:BATCH], lambda shipment: finish_shipment(shipment, now), now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from django.db.models import Q
@@ -21,10 +21,13 @@ HEAD: Final = 2000  # jobs looked at in one tick, in rank order
 PLANNERS_HOLDS: Final = (Wait.BLANKS, Wait.WRITER)  # holds that end by themselves when the plant can go on
 
 
-def open_jobs() -> list[Job]:
-    """The head of the queue, in rank order: what waits, what is being written, what the planner itself holds."""
+def open_jobs(without: Collection[str] = ()) -> list[Job]:
+    """The head of the queue, in rank order: what waits, what is being written, what the planner itself holds.
+
+    without: keys of jobs to leave alone.
+    """
     mine = Q(state__in=[Job.State.WAITING, Job.State.WRITING]) | Q(state=Job.State.HELD, reason__in=PLANNERS_HOLDS)
-    return list(Job.objects.filter(mine).select_related("image").order_by("rank")[:HEAD])
+    return list(Job.objects.filter(mine).exclude(pk__in=without).select_related("image").order_by("rank")[:HEAD])
 
 
 def take(jobs: Sequence[Job], now: dt.datetime) -> Snapshot:

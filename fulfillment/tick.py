@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
+from devices import trouble
 from fulfillment import apply, estimates, plan_runs, progress, ranking, snapshot
-from fulfillment.models import PlanRun
+from fulfillment.models import Job, PlanRun
+from fulfillment.planning.model import Plan
 from fulfillment.planning.planner import plan
 
 ROLL_EVERY: Final = dt.timedelta(seconds=15)
@@ -18,10 +21,9 @@ def run(now: dt.datetime) -> int:
     changed = progress.read_writes(now)
     progress.use_stock(now)
     progress.finish_leftovers(now)
-    jobs = snapshot.open_jobs()
     queued = 0
-    if jobs:
-        decided = plan(snapshot.take(jobs, now), ranking.policy(), now.timestamp())
+    if jobs := snapshot.open_jobs(trouble.left_alone(apply.STEP, now)):
+        jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, now), now)
         queued = apply.apply(decided, jobs, now)
     if changed or queued or _roll_due(now):
         roll(now)
@@ -30,9 +32,17 @@ def run(now: dt.datetime) -> int:
 
 def roll(now: dt.datetime) -> None:
     """Stores a new roll-forward, from which every date is read, and moves the estimates with it."""
-    _, projection = plan_runs.store(snapshot.take(snapshot.open_jobs(), now), ranking.policy(), now)
+    jobs, policy = snapshot.open_jobs(), ranking.policy()
+    _, (run, projection) = trouble.together(
+        "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now), policy, now), now
+    )
+    run.save()
     estimates.refresh(projection, now)
     plan_runs.sweep(now)
+
+
+def _decide(jobs: Sequence[Job], now: dt.datetime) -> Plan:
+    return plan(snapshot.take(jobs, now), ranking.policy(), now.timestamp())
 
 
 def _roll_due(now: dt.datetime) -> bool:

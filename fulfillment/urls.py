@@ -5,5 +5,5 @@ from django.urls import path
 from fulfillment.api import FileView
 
 urlpatterns = [
-    path("api/v1/writers/<uuid:writer_uuid>/files/<slug:sha256>", FileView.as_view(), name="writer-file"),
+    path("api/v1/writers/<uuid:writer_uuid>/files/<path:sha256>", FileView.as_view(), name="writer-file"),
 ]

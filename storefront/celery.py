@@ -2,12 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from typing import Any, Final
 
 from celery import Celery
+from celery.app.amqp import AMQP
+from celery.signals import celeryd_after_setup, setup_logging
+from kombu import Connection
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 
-app = Celery("spindle")
+LONGEST_PAUSE: Final = 3.0  # seconds between two tries to reach Redis
+
+
+class PatientConnection(Connection):
+    """Tries for ever, and soon again: Celery's own pauses grow to 30 s, and no setting bounds them."""
+
+    def _ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
+        return super()._ensure_connection(*args, **{"interval_max": LONGEST_PAUSE, **kwargs})
+
+
+class PatientAMQP(AMQP):
+    Connection = PatientConnection
+
+
+app = Celery("spindle", amqp=PatientAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@celeryd_after_setup.connect
+def forget_old_messages(**about: Any) -> None:
+    """What piled up while no worker was there says nothing that the next beat does not say.
+
+    After an hour it would be thousands of wake-ups, in front of the one that counts.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            app.control.purge(connection)
+    except (OperationalError, OSError) as error:
+        logger.info("Redis is away, nothing to forget: %s", error)
+
+
+@setup_logging.connect
+def log_like_all_others(**kwargs: Any) -> None:
+    """Worker and beat keep the shop's own logging: with a receiver, Celery sets up none."""
+    from django.conf import settings  # noqa: PLC0415  (this module is loaded before the settings are)
+
+    from storefront.logs import configure_server  # noqa: PLC0415
+
+    configure_server(settings.LOGGING)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import logging.config
+import os
 import signal
 import socket
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -18,6 +19,7 @@ from types import FrameType
 
 import uvicorn
 
+from devices.agent import logs
 from devices.agent.blanks import Blanks
 from devices.agent.config import Config, ConfigError, read_config
 from devices.agent.drivers import load_driver
@@ -110,13 +112,11 @@ def _listen(config: Config) -> socket.socket:
 
 
 def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    form = logging.Formatter("%(asctime)sZ %(name)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
-    form.converter = time.gmtime
-    handler.setFormatter(form)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for name in ("uvicorn", "uvicorn.error", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    form = os.environ.get("SPINDLE_LOG_FORMAT", "console")
+    level = os.environ.get("SPINDLE_LOG_LEVEL", "INFO")
+    quiet = dict.fromkeys(("uvicorn", "uvicorn.error", "asyncio"), "WARNING")
+    logging.config.dictConfig(logs.config(form, level, levels=quiet))
+    logs.catch_the_rest()
 
 
 def _web_server(agent: Agent, tls_cert: str | None, tls_key: str | None) -> uvicorn.Server:
@@ -171,7 +171,10 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if bool(asked.tls_cert) != bool(asked.tls_key):
         parser.error("--tls-cert and --tls-key go together")
-    _log_to_stderr()
+    try:
+        _log_to_stderr()
+    except ValueError as fault:
+        parser.error(str(fault))
     over = Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -183,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         serve(read_config(asked.config), asked.tls_cert, asked.tls_key, over)
     except (ConfigError, JournalError, TokenFileError, ServerEndedError, OSError) as fault:
-        log.error("%s", fault)
+        log.error("%s", str(fault))  # words for the operator, about the configuration and the folder alone
         return 2
     finally:
         logging.shutdown()

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from devices.agent.problems import RefusedError, answer
 from devices.agent.tokens import Tokens
+from devices.agent.trace import bind_caller
 from devices.agent.wire import ProblemType
 
 MOST_BYTES: Final = 1 << 20
@@ -28,6 +29,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"]}
+        bind_caller(headers)
         refusal = self._refusal(headers)
         if refusal is not None:
             extra = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}

@@ -226,6 +226,13 @@ class Ledger:
                 (drive, blame, reason, now.isoformat(), serial),
             )
 
+    def give_up_all(self, now: datetime) -> None:
+        """planned → cancelled, for all: this journal is lost to the server, so none of them may ever start."""
+        with self._journal.transaction() as connection:
+            connection.execute(
+                "UPDATE discs SET state = 'cancelled', finished_at = ? WHERE state = 'planned'", (now.isoformat(),)
+            )
+
     def recover(self, now: datetime) -> list[str]:
         """After a start: what was begun and has no result is unknown. Gives those serials."""
         with self._journal.transaction() as connection:

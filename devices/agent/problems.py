@@ -6,6 +6,7 @@ Must never decide anything.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -78,14 +79,26 @@ def _invalid(_: Request, fault: Exception) -> Response:
     return answer(invalid(".".join(where) or "body", str(first["msg"])))
 
 
-def _framework(_: Request, fault: Exception) -> Response:
+def _framework(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)  # noqa: S101 — registered for this type only
     if fault.status_code == HTTPStatus.BAD_REQUEST:
         return answer(invalid("body", str(fault.detail)))
     missing = fault.status_code == HTTPStatus.NOT_FOUND
     type_ = ProblemType.NOT_FOUND if missing else ProblemType.INVALID
     detail = "There is nothing at this address." if missing else str(fault.detail)
-    return answer(RefusedError(fault.status_code, type_, detail), fault.headers)
+    headers = dict(fault.headers or {})
+    if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    return answer(RefusedError(fault.status_code, type_, detail), headers)
+
+
+def _allowed(request: Request) -> str:
+    """The framework names only the methods of the first route that fits; RFC 9110 wants those of the address."""
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    for path, methods in paths.items():
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), request.url.path):
+            return ", ".join(sorted(method.upper() for method in methods))
+    return "GET"
 
 
 def _journal_stuck(_: Request, fault: Exception) -> Response:

@@ -21,14 +21,14 @@ from devices.agent.ledger import Ledger
 from devices.agent.link import RedirectError, post_json
 from devices.agent.state import Mirror
 from devices.agent.tokens import Tokens
-from devices.agent.wire import ReportAnswer
+from devices.agent.wire import ProblemType, ReportAnswer
 
 log = logging.getLogger("agent")
 
 EVERY: Final = 15.0
 PROGRESS_EVERY: Final = 5.0
 AT_MOST_EVERY: Final = 1.0
-LONGEST_PAUSE: Final = 15.0
+LONGEST_PAUSE: Final = 5.0  # results are to be booked within ten seconds of the server's return
 TIMEOUT: Final = 10.0
 REMEDIES: Final = {
     401: "the report token is refused: set [server] token to the one the server shows for this writer",
@@ -109,7 +109,11 @@ class Reporter:
             return self._take(answer, state.images_digest, token)
         if status == 409:
             self._release(False)
-            self._complain(f"the server does not accept this journal or boot (409 {_keyword(answer)})")
+            keyword = _keyword(answer)
+            self._complain(f"the server does not accept this journal or boot (409 {keyword})")
+            if keyword == ProblemType.JOURNAL_LOST:
+                # Discs that wait in an older copy may have been written since; the server makes new serials.
+                self._ledger.give_up_all(utc_now())
         elif status == 401 and self._tokens.report_refused(token):
             log.warning("report: the newest report token is refused (401), trying the one before")
         else:

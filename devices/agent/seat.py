@@ -11,9 +11,12 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from structlog.contextvars import bound_contextvars
+
 from devices.agent.drivers.base import DiscJob, Driver, Fitness, Readiness, Result, Watch
 from devices.agent.journal import utc_now
 from devices.agent.ledger import Planned
+from devices.agent.trace import about
 from devices.agent.wire import Blame, DiscState, DriveFact, DriveState
 
 if TYPE_CHECKING:
@@ -137,7 +140,8 @@ class Seat:
                 self._set_trouble(None)
             return False
         try:
-            return self._take(disc)
+            with bound_contextvars(**about(self._shop.journal, disc.write, disc.serial)):
+                return self._take(disc)
         finally:
             self._disc = None
             self._progress = None

@@ -35,6 +35,7 @@ from devices.agent.problems import (
 from devices.agent.state import Mirror
 from devices.agent.store import Store
 from devices.agent.tokens import Tokens
+from devices.agent.trace import remember_order
 from devices.agent.wire import (
     JOURNAL_HEADER,
     PROTOCOL,
@@ -169,6 +170,7 @@ def _write_routes(parts: Parts) -> APIRouter:
         if not parts.ledger.knows(uuid, order):
             check_order(order, parts.config.drives, parts.store, parts.press.is_drained)
         if parts.ledger.accept(uuid, order, utc_now()):
+            remember_order(parts.journal, uuid)
             log.info("write %s: accepted, %d discs of %s", uuid, len(order.discs), order.image)
         else:
             response.status_code = 200

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 PROTOCOL: Final = 1
 JOURNAL_HEADER: Final = "Spindle-Journal"
+ORDER_HEADER: Final = "Spindle-Order"  # whose write it is; for the agent's log alone
+REQUEST_HEADER: Final = "X-Request-ID"  # what the caller's log names this call by
 SECTOR: Final = 2048
 
 # Formats are what is sold and planned; kinds are what a drive takes and a bin holds.

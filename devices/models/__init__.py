@@ -2,6 +2,7 @@
 
 from .blanks import BlankBin, BlankEntry
 from .events import DeviceEvent
+from .troubles import Trouble
 from .writers import CachedImage, Drive, Printer, Writer, WriterBoot
 from .writes import Disc, Write
 
@@ -13,6 +14,7 @@ __all__ = [
     "Disc",
     "Drive",
     "Printer",
+    "Trouble",
     "Write",
     "Writer",
     "WriterBoot",

@@ -27,6 +27,9 @@ class Write(models.Model):
     verify = models.BooleanField(default=True)
     speed = models.CharField(max_length=16, blank=True, default="")
     copies = models.PositiveIntegerField()
+    reference = models.CharField(
+        max_length=200, blank=True, default="", help_text="Whose it is, in the words of the floor above; for logs."
+    )
 
     state = models.CharField(max_length=16, choices=WriteState, default=WriteState.QUEUED)
     reason = models.TextField(blank=True, default="", help_text="What it waits for, or how it ended.")
@@ -70,6 +73,11 @@ class Write(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} × {self.copies}"
+
+    @property
+    def about(self) -> dict[str, str]:
+        """Names it in the log."""
+        return {"write": str(self.uuid), "order": self.reference}
 
     @property
     def final(self) -> bool:

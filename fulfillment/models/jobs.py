@@ -62,6 +62,16 @@ class Job(Revisioned):
     def __str__(self) -> str:
         return f"{self.reference} · {self.copies} × {self.title}"
 
+    @property
+    def about(self) -> dict[str, str]:
+        """Names it in the log."""
+        return {"job": str(self.pk), "order": self.order}
+
+    @property
+    def order(self) -> str:
+        """The shipment's reference, which is the first part of its own."""
+        return self.reference.partition("/")[0]
+
 
 class JobEvent(LogEntry):
     """The log of a job."""

@@ -75,6 +75,11 @@ class Shipment(PostalAddress, Revisioned):
     def __str__(self) -> str:
         return f"{self.reference} to {self.city}"
 
+    @property
+    def about(self) -> dict[str, str]:
+        """Names it in the log."""
+        return {"shipment": str(self.pk), "order": self.reference}
+
 
 class ShipmentEvent(LogEntry):
     """The log of a shipment."""

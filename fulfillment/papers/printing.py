@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 # The pause after each failed try; the one after the last pause is given up.
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 
+POISON_TRIES: Final = 3  # without a word of how they ended
 LEASE: Final = dt.timedelta(minutes=3)  # longer than the task's limit: nobody else begins while one is at it
 
 
@@ -48,7 +49,8 @@ def render(kind: Paper.Kind, shipment: Shipment) -> Pdf:
 
 
 def _try(paper: Paper, now: dt.datetime) -> bool:
-    if paper.attempts > len(PAUSES):
+    crashed = paper.attempts >= POISON_TRIES and not paper.reason
+    if crashed or paper.attempts > len(PAUSES):
         lifecycle.paper_failed(paper, reason="Each try ended the whole process.", now=now, retry_in=None)
         return False
     if not lifecycle.paper_begun(paper, until=now + LEASE):
@@ -73,4 +75,4 @@ def _note_failure(paper: Paper, error: Exception, now: dt.datetime) -> None:
     noted = lifecycle.paper_failed(paper, reason=reason, now=now, retry_in=retry_in)
     if noted:
         next_step = f"next try in {retry_in}" if retry_in else "given up"
-        log.warning("paper %s of %s: %s; %s", paper.kind, paper.shipment.reference, reason, next_step)
+        log.warning("paper %s of %s: %s; %s", paper.kind, paper.shipment.reference, error, next_step)

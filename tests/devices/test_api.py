@@ -14,7 +14,7 @@ from devices.agent import wire
 from devices.models import DeviceEvent, Writer
 from tests.devices.conftest import Plant, command_token, serials
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 def post(plant: Plant, body: bytes | None = None, token: str | None = None, uuid: Any = None) -> Any:

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.db.models import Sum
 
 from devices import lifecycle, reports
 from devices.agent import wire
 from devices.intake import cancel_write
 from devices.models import BlankBin, DeviceEvent, Disc, Write
+from tests.at_once import at_once
 from tests.devices.conftest import Plant, states
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 AT_ONCE = 6
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """All calls begin at the same moment, each in its own thread with its own connection."""
-    ready = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        try:
-            ready.wait(10)
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def test_one_report_six_times_books_every_disc_once(plant: Plant) -> None:

@@ -15,7 +15,7 @@ from devices.agent import wire
 from devices.models import BlankBin, BlankEntry, DeviceEvent, Disc, Write, Writer
 from tests.devices.conftest import Plant, serials
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 CD = {"format": "cd", "kind": "CD-R", "bin": "d1"}
 FINAL = [wire.DiscState.GOOD, wire.DiscState.BAD, wire.DiscState.UNKNOWN]

@@ -5,11 +5,11 @@ import pytest
 from devices import lifecycle, visits
 from devices.agent import wire
 from devices.intake import ImageRef, cancel_write
-from devices.models import Disc, Write
+from devices.models import Disc, Trouble, Write
 from devices.testing import Answer, problem
 from tests.devices.conftest import SHA256, Plant, command_token, serials, states
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 PUT_WRITE = "PUT /v1/writes/"
 
@@ -113,14 +113,16 @@ def test_lost_reply_is_repaired_by_the_same_body(plant: Plant) -> None:
     plant.attend()
     write.refresh_from_db()
     assert write.state == "sent"
-    assert plant.keywords() == ["connecting-to-device"]
+    trouble = Trouble.objects.get()
+    assert (trouble.step, trouble.row, trouble.tries) == ("devices.give-write", str(write.pk), 1)
+    assert "It answered 502" in trouble.reason
 
     plant.clock.pass_(seconds=6)
     plant.attend()
     write.refresh_from_db()
     assert write.state == "accepted"
     assert len(calls(plant, PUT_WRITE)) == 2
-    assert plant.keywords() == []
+    assert not Trouble.objects.exists()
     assert states(write) == ["planned", "planned"]
 
 

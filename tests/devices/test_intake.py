@@ -14,7 +14,7 @@ from devices.models.events import AppendOnly
 from devices.states import DISC_MOVES, WRITE_MOVES, DiscState, WriteState
 from tests.devices.conftest import SHA256, Clock, Plant, states
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 def test_queued_write_has_its_discs_with_new_serials(plant: Plant) -> None:

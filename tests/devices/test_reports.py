@@ -12,7 +12,7 @@ from devices.agent import wire
 from devices.models import BlankBin, CachedImage, DeviceEvent, Disc, Drive, Printer, Write
 from tests.devices.conftest import SHA256, Plant, serials, states
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 CD = {"format": "cd", "kind": "CD-R", "bin": "d1"}
 
@@ -51,7 +51,7 @@ def test_unchanged_report_costs_few_queries(
     plant.accepted(3)
     plant.report()
     writer, state = plant.writer, plant.agent.state(with_images=False)
-    with django_assert_max_num_queries(8):  # two of them are the savepoint of this test's transaction
+    with django_assert_max_num_queries(11):  # four of them are savepoints: this test's transaction, and the write's own
         reports.take_report(writer, state, plant.clock.now)
 
 
@@ -298,6 +298,17 @@ def test_lower_sequence_under_a_new_boot_is_a_lost_journal(plant: Plant) -> None
     plant.agent.restart()
     plant.agent.sequence = 8
     assert lost(plant) == wire.ProblemType.JOURNAL_LOST
+
+
+def test_discs_that_wait_again_show_an_older_copy_of_the_journal_whatever_its_sequence(plant: Plant) -> None:
+    write = plant.accepted(2)
+    plant.agent.set_disc(serials(write)[0], wire.DiscState.STARTED)
+    plant.report()
+    plant.agent.set_disc(serials(write)[0], wire.DiscState.PLANNED)
+    plant.agent.restart()
+    plant.agent.sequence += 1000
+    assert lost(plant) == wire.ProblemType.JOURNAL_LOST
+    assert states(write) == ["unknown", "unknown"]
 
 
 def test_second_agent_stops_both_until_an_operator_chose(plant: Plant) -> None:

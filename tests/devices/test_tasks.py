@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The writers that the tick sent a visit to."""
     sent: list[int] = []
-    monkeypatch.setattr(tasks.attend, "delay", sent.append)
+    monkeypatch.setattr(tasks.attend, "apply_async", lambda arguments, **options: sent.extend(arguments))
     return sent
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from fulfillment import plan_runs, quotes, tick
@@ -9,6 +10,8 @@ from fulfillment.models import Calendar, PlanRun, Service
 from fulfillment.planning import projection
 from fulfillment.quotes import Wanted
 from tests.scene import NOW, Plant, make_image
+
+pytestmark = pytest.mark.postgres
 
 
 def wanted(copies: int = 1, format: str = "cd") -> list[Wanted]:

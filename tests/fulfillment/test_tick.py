@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from devices.agent import wire
 from devices.models import Disc, Write, Writer
 from fulfillment import apply, operators, ranking, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
+
+pytestmark = pytest.mark.postgres
 
 
 def test_a_job_is_written_allocated_and_its_shipment_ready(plant: Plant) -> None:

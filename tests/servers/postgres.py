@@ -1,4 +1,7 @@
-"""A private PostgreSQL on a unix socket, started and killed at will. It refuses root: root starts it as `postgres`."""
+"""A private PostgreSQL on a unix socket, started and killed at will. It refuses root: root starts it as `postgres`.
+
+python -m tests.servers.postgres COMMAND …    runs the command with such a server as its DATABASE_URL
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -97,3 +101,13 @@ def _ordinary() -> Sequence[str]:
         return []
     user = pwd.getpwnam("postgres")
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+
+
+def main(command: Sequence[str]) -> int:
+    """The command's own exit status."""
+    with running_postgres() as cluster:
+        return subprocess.run(command, env=os.environ | {"DATABASE_URL": cluster.url()}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""`manage.py writer`: add a writer and print its agent.toml once; list writers; rotate a writer's tokens."""
+"""`manage.py writer`: add a writer and print its agent.toml once; list writers; rotate tokens; let unknown work go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from devices import rotation, tokens
+from devices import foreign, rotation, tokens
 from devices.agent import wire
 from devices.agent_toml import AgentToml, DriveEntry, render
 from devices.intake import NewWriter, NotAccepted, add_writer, check_address
@@ -39,12 +39,15 @@ class Command(BaseCommand):
         add.add_argument("--kinds", default="CD-R,DVD-R", help="Media that the drives take, with commas.")
         add.add_argument("--speed", help="As xorriso takes it, for example 52c; default: as fast as it goes.")
         add.add_argument("--blanks", type=int, help="Blanks in each drive's hopper; default: nobody counts.")
+        add.add_argument("--server", default=settings.SPINDLE_BASE_URL, help="What the agent calls: %(default)s.")
         verbs.add_parser("list", help="Shows all writers, their state and what they wait for.")
         rotate = verbs.add_parser("rotate", help="Gives the agent new tokens with its next report.")
         rotate.add_argument("name")
+        seen = verbs.add_parser("acknowledge", help="The discs of work that this server never gave were seen to.")
+        seen.add_argument("name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verbs = {"add": self._add, "list": self._list, "rotate": self._rotate}
+        verbs = {"add": self._add, "list": self._list, "rotate": self._rotate, "acknowledge": self._acknowledge}
         verbs[options["verb"]](options)
 
     def _add(self, options: dict[str, Any]) -> None:
@@ -56,7 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"{refused.field}: {refused.text}") from refused
         host = f"[{target.ip}]" if ":" in target.ip else target.ip
         tls = target.address.scheme == "https"
-        self.stdout.write(_toml(new, f"{host}:{target.address.port}", drives, tls), ending="")
+        toml = _toml(new, f"{host}:{target.address.port}", options["server"], drives, tls)
+        self.stdout.write(toml, ending="")
         self.stderr.write(f"Added {new.writer}. Keep what stands above as agent.toml: its token is shown only now.")
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -64,28 +68,39 @@ class Command(BaseCommand):
             drives = len(writer.drives.all())
             flags = [flag for flag in ("draining", "maintenance") if getattr(writer, flag)]
             flags += [] if writer.enabled else ["switched off"]
+            flags += ["new tokens not used yet"] if rotation.is_under_way(writer) else []
             head = ", ".join([writer.state, *flags])
             self.stdout.write(f"{writer.name}  {writer.address}  {head}  {drives} drives  {writer.uuid}")
             for reason in writer.reasons:
                 self.stdout.write(f"    {reason['keyword']}: {reason['text']}")
 
+    def _acknowledge(self, options: dict[str, Any]) -> None:
+        writer = _named(options["name"])
+        count = foreign.acknowledge(writer, who="operator", now=timezone.now())
+        self.stdout.write(f"{count} writes of {writer} that this server never gave are seen to.")
+
     def _rotate(self, options: dict[str, Any]) -> None:
-        writer = Writer.objects.filter(name=options["name"]).first()
-        if writer is None:
-            raise CommandError(f"name: There is no writer named {options['name']!r}. See `writer list`.")
+        writer = _named(options["name"])
         if not rotation.rotate(writer, who="operator", now=timezone.now()):
             raise CommandError(f"The last rotation of {writer} is not through: its agent has not used the new tokens.")
         self.stdout.write(f"{writer} gets new tokens with its next report; the old ones hold until those were used.")
 
 
-def _toml(new: NewWriter, listen: str, drives: list[DriveEntry], tls: bool) -> str:
+def _named(name: str) -> Writer:
+    writer = Writer.objects.filter(name=name).first()
+    if writer is None:
+        raise CommandError(f"name: There is no writer named {name!r}. See `writer list`.")
+    return writer
+
+
+def _toml(new: NewWriter, listen: str, server: str, drives: list[DriveEntry], tls: bool) -> str:
     writer = new.writer
     token = tokens.command_token(settings.SPINDLE_WRITER_KEY, writer.uuid, writer.generation)
     config = AgentToml(
         writer=writer.uuid,
         name=writer.name,
         listen=listen,
-        server_url=settings.SPINDLE_BASE_URL,
+        server_url=server.rstrip("/"),
         report_token=new.report_token,
         command_token_sha256=tokens.fingerprint(token),
         driver=writer.kind,

@@ -84,6 +84,7 @@ class AgentProcess:
     command: str = COMMAND
     report: str = REPORT
     extra: str = ""
+    writer: str = str(WRITER)
     environment: dict[str, str] = field(default_factory=dict)
     process: ForkServerProcess | None = None
     port: int = 0
@@ -92,7 +93,7 @@ class AgentProcess:
     def config(self) -> str:
         lines = [
             "[writer]",
-            f'id = "{WRITER}"',
+            f'id = "{self.writer}"',
             'name = "Writer 1"',
             'listen = "127.0.0.1:0"',
             *([f"disk_limit = {self.disk_limit}"] if self.disk_limit is not None else []),

@@ -56,7 +56,7 @@ def test_a_recorded_write_leaves_the_state_but_not_the_journal(start: Start, sho
 
 
 def test_no_disc_begins_before_a_report_of_this_boot_was_answered_200(start: Start, shop: Shop) -> None:
-    shop.report_status = 409
+    shop.report_status, shop.report_type = 409, "second-agent"
     agent = start(drives=1)
     uuid, answer = agent.write(agent.have(image_of(5000)), "AAA")
     assert answer.status == 201
@@ -67,7 +67,20 @@ def test_no_disc_begins_before_a_report_of_this_boot_was_answered_200(start: Sta
     shop.report_status = 200
     assert agent.await_write(uuid)["AAA"]["state"] == "good"
     log = agent.log.read_text()
-    assert log.count("does not accept this journal or boot (409 journal-lost)") == 1
+    assert log.count("does not accept this journal or boot (409 second-agent)") == 1
+
+
+def test_what_waits_in_a_lost_journal_is_given_up_and_never_begins(start: Start, shop: Shop) -> None:
+    """It may be an older copy, and the disc lie on the shelf already: an operator's resume must not write it again."""
+    shop.report_status = 409
+    agent = start(drives=1)
+    image = agent.have(image_of(5000))
+    uuid, _ = agent.write(image, "AAA")
+    assert agent.await_write(uuid, "cancelled")["AAA"]["state"] == "cancelled"
+    shop.report_status = 200
+    later, _ = agent.write(image, "BBB")
+    assert agent.await_write(later)["BBB"]["state"] == "good"
+    assert not agent.disc("AAA").exists()
 
 
 def test_without_a_server_address_discs_begin_at_once(start: Start, shop: Shop) -> None:

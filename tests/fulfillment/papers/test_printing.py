@@ -14,7 +14,7 @@ from fulfillment.papers.printing import PAUSES
 from tests.fulfillment.papers import printers, reading_pdf, rows
 from tests.fulfillment.papers.rows import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 PRINTERS = "tests.fulfillment.papers.printers."
 
 

@@ -1,0 +1,166 @@
+"""Gives each row's work in a tick its own guard: what fails is noted, tried again, and set aside after three tries.
+
+A row that fails never stops its siblings. The one piece of its kind: the apps above use it as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import Model
+from structlog.contextvars import bound_contextvars
+
+from devices.models import Trouble
+from devices.text import clean
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
+Result = TypeVar("Result")
+
+PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=30))  # between the tries; after the last one it is set aside
+TRIES: Final = len(PAUSES) + 1
+_MOST_CULPRITS: Final = 8  # more rows than these don't fail by themselves: then what they have in common is broken
+# A deadlock, a lock that was not had in time, a lost connection: never the row's fault, and over by the next tick.
+OF_THE_DATABASE: Final = (OperationalError, InterfaceError)
+
+
+def left_alone(step: str, now: datetime) -> list[str]:
+    """The keys of rows that this step must not touch now: for `exclude(pk__in=…)`, so that they fill no batch."""
+    return [trouble.row for trouble in _troubles(step).values() if _resting(trouble, now)]
+
+
+def each(
+    step: str,
+    rows: Iterable[Row],
+    work: Callable[[Row], Any],
+    now: datetime,
+    *,
+    not_the_rows: tuple[type[Exception], ...] = (),
+) -> int:
+    """Does `work` for every row that is not left alone. Returns for how many it went well.
+
+    Raises only what is no row's fault: `not_the_rows`, a lost database, the end of the task's time.
+    """
+    went_well = 0
+    known: dict[str, Trouble] | None = None
+    for row in rows:
+        known = _troubles(step) if known is None else known
+        trouble = known.get(str(row.pk))
+        if trouble and _resting(trouble, now):
+            continue
+        try:
+            with bound_contextvars(**getattr(row, "about", {})):
+                work(row)
+        except OF_THE_DATABASE as error:
+            if not connection.is_usable():
+                raise
+            logger.warning("%s %s waits for the next tick: %s", step, row.pk, error)
+        except not_the_rows:
+            raise
+        except SoftTimeLimitExceeded as error:
+            note(step, row, error, now)
+            raise
+        except Exception as error:
+            note(step, row, error, now)
+        else:
+            went_well += 1
+            if trouble:
+                trouble.delete()
+    return went_well
+
+
+def together(
+    step: str, rows: Iterable[Row], work: Callable[[list[Row]], Result], now: datetime
+) -> tuple[list[Row], Result]:
+    """`work` for all rows at once, without those that make it raise; those are noted. `work` must change nothing.
+
+    Returns the rows that took part, and what `work` gave. Raises what `work` raises for no row in particular.
+    """
+    known = _troubles(step)
+    wanted = [row for row in rows if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
+    try:
+        result = work(wanted)
+    except OF_THE_DATABASE:
+        raise
+    except Exception:
+        culprits: list[tuple[Row, Exception]] = []
+        _find(wanted, work, culprits)
+        if not culprits or len(culprits) == len(wanted) > 1 or len(culprits) >= _MOST_CULPRITS:
+            raise
+        for row, error in culprits:
+            note(step, row, error, now)
+        guilty = {row.pk for row, _ in culprits}
+        wanted = [row for row in wanted if row.pk not in guilty]
+        result = work(wanted)
+    for row in wanted:
+        if trouble := known.get(str(row.pk)):
+            trouble.delete()
+    return wanted, result
+
+
+def note(step: str, row: Model, error: Exception, now: datetime) -> Trouble:
+    """Counts a failed try with its reason and its traceback; the last one sets the row aside."""
+    reason = f"{type(error).__name__}: {error}"
+    trouble, _ = Trouble.objects.get_or_create(
+        step=step,
+        row=str(row.pk),
+        defaults={
+            "name": clean(str(row), 200),
+            "reason": reason,
+            "first_at": now,
+            "last_at": now,
+            "next_try_at": now,
+        },
+    )
+    tries = trouble.tries + 1
+    last = tries >= TRIES
+    # Compare-and-set: two ticks at once that fail for the same reason are one try.
+    rows = Trouble.objects.filter(pk=trouble.pk, tries=trouble.tries, next_try_at__lte=now, set_aside_at=None)
+    if rows.update(
+        tries=tries,
+        reason=reason,
+        last_at=now,
+        next_try_at=now + PAUSES[min(tries, len(PAUSES)) - 1],
+        set_aside_at=now if last else None,
+    ):
+        then = "set aside" if last else "tried again later"
+        logger.error("%s failed for %s (try %s): %s", step, row.pk, tries, then, exc_info=error)
+    trouble.refresh_from_db()
+    return trouble
+
+
+def try_again(trouble: Trouble, now: datetime) -> bool:
+    """Somebody mended it: the next tick tries again, as if for the first time."""
+    rows = Trouble.objects.filter(pk=trouble.pk).exclude(set_aside_at=None)
+    return bool(rows.update(tries=0, set_aside_at=None, next_try_at=now))
+
+
+def _troubles(step: str) -> dict[str, Trouble]:
+    return {trouble.row: trouble for trouble in Trouble.objects.filter(step=step)}
+
+
+def _resting(trouble: Trouble, now: datetime) -> bool:
+    return trouble.set_aside_at is not None or trouble.next_try_at > now
+
+
+def _find(rows: list[Row], work: Callable[[list[Row]], Any], found: list[tuple[Row, Exception]]) -> None:
+    """The rows without which `work` does not raise, by halves: a few runs, not one per row."""
+    if len(found) >= _MOST_CULPRITS:
+        return
+    try:
+        work(rows)
+    except OF_THE_DATABASE:
+        raise
+    except Exception as error:
+        if len(rows) <= 1:
+            found += [(row, error) for row in rows]
+            return
+        middle = len(rows) // 2
+        _find(rows[:middle], work, found)
+        _find(rows[middle:], work, found)
