@@ -91,10 +91,13 @@ class Page:
 
 class Customer:
     def __init__(self) -> None:
-        jar = http.cookiejar.CookieJar()
+        self._jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self._jar)
         )
+
+    def cookies(self) -> list[http.cookiejar.Cookie]:
+        return list(self._jar)
 
     def get(self, url: str) -> Page:
         return self._open(urllib.request.Request(url))  # noqa: S310  (addresses of the demo itself)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import shutil
 import socket
@@ -19,11 +18,11 @@ from django.utils import timezone
 
 from devices.models import Writer
 from fulfillment.models import PlanRun
-from storefront.demo.processes import Processes, StartFailed, python
+from storefront.demo.commands import LOOPBACK, Commands, python
+from storefront.demo.processes import Processes, StartFailed
 
 WRITERS: Final = {"Writer 1": ("CD-R", "DVD-R"), "Writer 2": ("CD-R", "DVD-R")}
 SPEED: Final = "52c"  # as quick as the quickest CD writer; xorriso paces its pseudo-drives by it
-LOOPBACK: Final = "127.0.0.1"
 
 
 class PortTaken(Exception):
@@ -61,22 +60,16 @@ class Plant:
         self.processes = processes
         self.ports = ports
         self.folder = settings.SPINDLE_DATA / "demo"
-        self.env = os.environ | {
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONWARNINGS": "ignore:You're running the worker",  # as root; nobody else can reach this broker
-            "SPINDLE_DATA": str(settings.SPINDLE_DATA),
-            "SPINDLE_BASE_URL": self.shop_url,
-            "STRIPE_API_BASE": self.stripe_url,
-            "STRIPE_CHECKOUT_ORIGIN": self.stripe_url,
-        }
+        self.commands = Commands(settings.SPINDLE_DATA, ports.shop, ports.stripe)
+        self.env = self.commands.environment()
 
     @property
     def shop_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.shop}"
+        return self.commands.shop_url
 
     @property
     def stripe_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.stripe}"
+        return self.commands.stripe_url
 
     def start(self) -> None:
         began = timezone.now()
@@ -84,9 +77,7 @@ class Plant:
         self._start_shop()
         for number, name in enumerate(WRITERS):
             config = self._agent_config(name, self.ports.agents[number])
-            self.processes.start(
-                f"agent-{number + 1}", python("-m", "devices.agent", "--config", str(config)), self.env
-            )
+            self.processes.start(f"agent-{number + 1}", self.commands.agent(config), self.env)
         self.processes.wait_until(lambda: _answers(self.stripe_url + "/"), "the payment stand-in")
         self.processes.wait_until(lambda: _answers(self.shop_url + "/"), "the shop")
         self.processes.wait_until(lambda: _all_reporting(began), "the writers' agents")
@@ -107,26 +98,16 @@ class Plant:
             raise StartFailed("redis-server is not installed; `make demo` installs it, or names the command that does.")
         folder = settings.SPINDLE_DATA / "redis"
         folder.mkdir(mode=0o700, exist_ok=True)
-        socket_path = folder / "redis.sock"
-        socket_path.unlink(missing_ok=True)
-        options = ["--port", "0", "--unixsocket", str(socket_path), "--unixsocketperm", "700", "--save", ""]
-        options += ["--dir", str(folder), "--appendonly", "no", "--loglevel", "warning", "--logfile", ""]
-        self.processes.start("redis", [server, *options], self.env)
-        self.processes.wait_until(socket_path.exists, "redis-server")
+        self.commands.redis_socket.unlink(missing_ok=True)
+        self.processes.start("redis", self.commands.redis(server), self.env)
+        self.processes.wait_until(self.commands.redis_socket.exists, "redis-server")
 
     def _start_shop(self) -> None:
-        celery = python("-m", "celery", "--quiet", "-A", "storefront")
-        queues = ["-Q", "ticks,documents,mastering", "-c", "3", "--without-gossip", "--without-mingle"]
-        quiet = ["--loglevel", "WARNING"]
-        webhook = f"{self.shop_url}/stripe/webhook/"
-        ledger = str(self.folder / "stripe-ledger.sqlite3")
-        stand_in = ["stripe_standin", "--port", str(self.ports.stripe), "--ledger", ledger, "--webhook-url", webhook]
-        gunicorn = ["-m", "gunicorn", "storefront.wsgi", "--bind", f"{LOOPBACK}:{self.ports.shop}"]
-        gunicorn += ["--workers", "2", "--threads", "4", "--log-level", "warning", "--worker-tmp-dir", "/dev/shm"]  # noqa: S108
-        self.processes.start("stripe", python("manage.py", *stand_in), self.env)
-        self.processes.start("web", python(*gunicorn), self.env)
-        self.processes.start("worker", [*celery, "worker", *queues, *quiet], self.env)
-        self.processes.start("beat", [*celery, "beat", *quiet, "--pidfile="], self.env)
+        commands = self.commands
+        self.processes.start("stripe", commands.stand_in(self.folder / "stripe-ledger.sqlite3"), self.env)
+        self.processes.start("web", commands.web(), self.env)
+        self.processes.start("worker", commands.worker(), self.env)
+        self.processes.start("beat", commands.beat(), self.env)
 
     def _agent_config(self, name: str, port: int) -> Path:
         """The agent's configuration, as `manage.py writer add` prints it once; kept, and moved to today's ports."""

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -133,7 +132,3 @@ def _stamped(line: str) -> str:
     if utc := stamp["utc"]:
         return f"{dt.datetime.fromisoformat(utc).astimezone():%H:%M:%S} {line[stamp.end() :]}"
     return line
-
-
-def python(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
