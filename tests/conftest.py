@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from importlib import import_module
 
@@ -11,6 +12,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import Settings
 from pytest_django.plugin import blocking_manager_key
 
+from tests.watching import Watch
+
+NEEDS_ROOT = "needs root"
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--headless",
@@ -22,6 +26,22 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("needs_root") and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this run could not do is counted and named, so that nobody takes it for tested."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = sorted(report.nodeid for report in skipped if str(report.longrepr).rstrip("')").endswith(NEEDS_ROOT))
+    if left_out:
+        terminalreporter.section(f"{len(left_out)} left out, because they need root")
+        for name in left_out:
+            terminalreporter.write_line(name)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,9 +64,25 @@ def plain_static_files(settings: Settings) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture(scope="module")
+def browser(watch: Watch) -> Iterator[Browser]:
     """Debian's Chromium. Only one at a time: playwright's loop and another's don't mix."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started.on("context", watch.follow)
         yield started
         started.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_complain_of(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test in a browser passes with a policy violated, a script broken or a request that failed."""
+    watch = request.getfixturevalue("watch") if "browser" in request.fixturenames else None
+    yield
+    if watch:
+        complaints = watch.take()
+        assert not complaints, "\n".join(complaints)
