@@ -2,7 +2,7 @@
 SHELL := bash
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long shots lint pins clean
+.PHONY: help setup demo test test-long shots bench lint pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -15,13 +15,16 @@ demo:  ## the whole shop on this machine; ARGS=--once orders one disc and ends
 	@$(PYTHON) manage.py demo $(ARGS)
 
 test: setup lint  ## what must pass: gates and tests, under 15 minutes on two cores
-	@scripts/run-tests -m "not slow" $(ARGS)
+	@scripts/run-tests quick $(ARGS)
 
-test-long: setup  ## what takes longer: big images and long series
-	@scripts/run-tests $(ARGS)
+test-long: setup  ## what takes longer: all of it on PostgreSQL too, big images, long series
+	@scripts/run-tests long $(ARGS)
 
 shots: setup  ## every page at 360, 768 and 1440 px, light and dark, to build/shots/
 	@$(PYTHON) -m pytest tests/browser/shots.py -q -p no:cacheprovider $(ARGS)
+
+bench: setup  ## speed and memory against named peers; ARGS=--full for docs/benchmarks.md
+	@$(PYTHON) -m tests.bench $(ARGS)
 
 lint: setup  ## format, lint, types, who imports whom, migrations
 	@.venv/bin/ruff format --check --quiet .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from django import forms
@@ -25,6 +26,22 @@ PHONE = RegexValidator(r"^\+?[0-9][0-9 ()/.-]{4,38}$", "Enter digits, with + and
 REGION_NEEDED = {"US", "CA", "AU"}  # where post does not find its way without
 
 
+class NumberInput(forms.NumberInput):
+    """Repeats a number only: HTML allows nothing else in it, and a browser would show the field empty."""
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return text if text and re.fullmatch(r"-?[0-9]+", text) else None
+
+
+class DayInput(forms.DateInput):
+    """Repeats a date only, for the same reason."""
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return text if text and re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else None
+
+
 class CopiesForm(forms.Form):
     copies = forms.IntegerField(
         min_value=1,
@@ -36,8 +53,13 @@ class CopiesForm(forms.Form):
             "min_value": "Enter 1 or more. To leave a title out, remove it from the cart.",
             "max_value": f"Enter {MAX_COPIES:,} or fewer. For more, write to us: we make you an offer.",
         },
-        widget=forms.NumberInput(attrs={"inputmode": "numeric", "min": 1, "max": MAX_COPIES}),
+        widget=NumberInput(attrs={"inputmode": "numeric", "min": 1, "max": MAX_COPIES}),
     )
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Whoever comes back with an error starts at the field that has it."""
+        super().add_error(field, error)
+        self.fields["copies"].widget.attrs["autofocus"] = True
 
 
 def text_field(label: str, autocomplete: str, length: int, *, required: bool = True, **attrs: Any) -> forms.CharField:
@@ -46,7 +68,10 @@ def text_field(label: str, autocomplete: str, length: int, *, required: bool = T
         max_length=length,
         required=required,
         validators=[PRINTABLE],
-        error_messages={"required": f"Enter your {label[0].lower() + label[1:]}."},
+        error_messages={
+            "required": f"Enter your {label[0].lower() + label[1:]}.",
+            "max_length": f"Enter at most {length} characters.",
+        },
         widget=forms.TextInput(attrs={"autocomplete": autocomplete, **attrs}),
     )
 
@@ -93,7 +118,7 @@ class CheckoutForm(forms.Form):
         label="Needed by",
         required=False,
         error_messages={"invalid": "Enter a date like 2026-12-24, or leave this empty."},
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DayInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, *args: Any, today: dt.date, **kwargs: Any) -> None:

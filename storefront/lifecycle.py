@@ -1,4 +1,4 @@
-"""The only module that writes the state of an order or a payment.
+"""The only module that writes the state of an order, a payment or a refund.
 
 Each change is a compare-and-set with its event in the same transaction; False means somebody was first: stop quietly.
 """
@@ -6,12 +6,15 @@ Each change is a compare-and-set with its event in the same transaction; False m
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F
 
-from storefront.models import Order, OrderEvent, Payment
+from storefront.models import Order, OrderEvent, Payment, Refund
+
+log = logging.getLogger(__name__)
 
 S = Order.State
 ORDER_TRANSITIONS: Final = {
@@ -20,7 +23,7 @@ ORDER_TRANSITIONS: Final = {
     S.IN_PRODUCTION: {S.READY, S.CANCELLATION_REQUESTED},
     S.READY: {S.SHIPPED, S.CANCELLATION_REQUESTED},
     S.SHIPPED: set[Order.State](),
-    S.CANCELLATION_REQUESTED: {S.CANCELLED, S.IN_PRODUCTION, S.READY, S.SHIPPED},
+    S.CANCELLATION_REQUESTED: {S.CANCELLED},  # its shipment was taken back in the same transaction: no way on
     S.CANCELLED: set[Order.State](),
 }
 
@@ -30,6 +33,14 @@ PAYMENT_TRANSITIONS: Final = {
     P.OPEN: {P.PAID, P.EXPIRED},
     P.EXPIRED: {P.PAID},  # the customer was quicker than our wish to close the page: money wins
     P.PAID: set[Payment.State](),
+}
+
+
+R = Refund.State
+REFUND_TRANSITIONS: Final = {
+    R.ASKED: {R.DONE, R.REFUSED},
+    R.REFUSED: set[Refund.State](),  # another try is another refund, with another key
+    R.DONE: set[Refund.State](),
 }
 
 
@@ -55,6 +66,9 @@ def move_order(order: Order, new: Order.State, *, actor: str, now: dt.datetime, 
 
 def log_order(order: Order, *, actor: str, now: dt.datetime, new: str, old: str = "", text: str = "") -> None:
     OrderEvent.objects.create(order=order, at=now, actor=actor, old=old, new=new, text=text[:300])
+    about = order.about | {"old": old, "new": new}
+    # Not before it is so. What somebody wrote beside it stays in the database.
+    transaction.on_commit(lambda: log.info("order %s", new, extra=about), robust=True)
 
 
 def move_payment(payment: Payment, new: Payment.State, **also: Any) -> bool:
@@ -66,4 +80,29 @@ def move_payment(payment: Payment, new: Payment.State, **also: Any) -> bool:
     payment.state = new
     for name, value in also.items():
         setattr(payment, name, value)
+    return True
+
+
+def refund_begun(refund: Refund, *, until: dt.datetime) -> bool:
+    """Counts a try before it is made: one that dies without a word was a try too, and the next comes after `until`."""
+    begun = Refund.objects.filter(pk=refund.pk, state=R.ASKED, attempts=refund.attempts).update(
+        attempts=F("attempts") + 1, next_try_at=until
+    )
+    refund.attempts += begun
+    return bool(begun)
+
+
+def refund_postponed(refund: Refund, *, until: dt.datetime, reason: str) -> bool:
+    rows = Refund.objects.filter(pk=refund.pk, state=R.ASKED, attempts=refund.attempts)
+    return bool(rows.update(next_try_at=until, reason=reason[:300]))
+
+
+def move_refund(refund: Refund, new: Refund.State, *, now: dt.datetime, reason: str = "") -> bool:
+    old = Refund.State(refund.state)
+    if new not in REFUND_TRANSITIONS[old]:
+        raise ImpossibleMove(f"refund {refund.key}: {old} → {new}")
+    also = {"done_at": now} if new == R.DONE else {}
+    if not Refund.objects.filter(pk=refund.pk, state=old).update(state=new, reason=reason[:300], **also):
+        return False
+    refund.state = new
     return True

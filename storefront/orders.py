@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from structlog.contextvars import bind_contextvars
 
 from fulfillment.models import ADDRESS_FIELDS
 from fulfillment.quotes import Option
@@ -120,12 +121,15 @@ def _make(draft: Draft, summary: Summary, *, actor: str, now: dt.datetime) -> Or
         order.save(force_insert=True)
         _write_lines(order, summary)
         lifecycle.log_order(order, actor=actor, now=now, new=order.state, text=f"received: {order.total}")
+    bind_contextvars(**order.about)
     log.info("order %s received: %s lines, %s", order.number, len(summary.lines), order.total)
     return order
 
 
 def _rewrite(order: Order, draft: Draft, summary: Summary, *, actor: str, now: dt.datetime) -> None:
     columns = _columns(draft, summary)
+    if _unchanged(order, columns, summary):
+        return  # clicked twice: nothing to write, and nothing for the other click to lose its page by
     with transaction.atomic():
         if order.payments.filter(state__in=Payment.UNFINISHED).exists():
             raise AlreadyPlaced(order)  # another tab has a page open for it
@@ -139,6 +143,15 @@ def _rewrite(order: Order, draft: Draft, summary: Summary, *, actor: str, now: d
         _write_lines(order, summary)
         text = f"changed before payment: {order.total}"
         lifecycle.log_order(order, actor=actor, now=now, old=order.state, new=order.state, text=text)
+
+
+def _unchanged(order: Order, columns: dict[str, Any], summary: Summary) -> bool:
+    if order.state != Order.State.AWAITING_PAYMENT or any(getattr(order, name) != columns[name] for name in columns):
+        return False
+    lines = {(line.version_id, line.format, line.copies, line.unit_minor) for line in order.lines.all()}
+    return lines == {
+        (line.version.pk, line.product.format, line.copies, line.product.price_minor) for line in summary.lines
+    }
 
 
 def _columns(draft: Draft, summary: Summary) -> dict[str, Any]:

@@ -14,12 +14,16 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.template.loader import render_to_string
+from django.urls import reverse
 
-from storefront.models import Mail, Order
+from fulfillment.models import Shipment
+from storefront.models import Alert, Mail, Order
+from storefront.pricing import format_amount
 
 log = logging.getLogger(__name__)
 
 TRIES: Final = 12
+POISON_TRIES: Final = 3
 LEASE: Final = dt.timedelta(minutes=2)  # a sender that dies leaves the row to the next one after this
 
 
@@ -27,13 +31,43 @@ def post_confirmation(order: Order, later: bool, now: dt.datetime) -> None:
     _post(order, f"confirmation-{order.number}", f"Your order {order.number}", "confirmation", now, later=later)
 
 
-def post_new_date(order: Order, arrives_on: dt.date, now: dt.datetime) -> None:
+def post_new_date(order: Order, shipment: Shipment, now: dt.datetime) -> None:
+    arrives_on = shipment.estimated_on
     key = f"date-{order.number}-{arrives_on:%Y%m%d}"
     _post(order, key, f"A new date for your order {order.number}", "new_date", now, arrives_on=arrives_on)
 
 
 def post_shipped(order: Order, now: dt.datetime) -> None:
     _post(order, f"shipped-{order.number}", f"Your order {order.number} is on its way", "shipped", now)
+
+
+def post_cancelled(order: Order, paid_back: int, now: dt.datetime) -> None:
+    subject = f"Your order {order.number} is cancelled and refunded"
+    _post(
+        order,
+        f"cancelled-{order.number}",
+        subject,
+        "cancelled",
+        now,
+        paid_back=format_amount(paid_back, order.currency),
+    )
+
+
+def post_alert(alert: Alert, now: dt.datetime) -> None:
+    """One mail to the staff for an alert; without SPINDLE_STAFF_MAIL the admin alone shows it."""
+    if not settings.SPINDLE_STAFF_MAIL:
+        return
+    link = settings.SPINDLE_BASE_URL + reverse("admin:storefront_alert_changelist")
+    Mail.objects.get_or_create(
+        key=f"alert-{alert.pk}",
+        defaults={
+            "to": settings.SPINDLE_STAFF_MAIL,
+            "subject": f"{settings.SPINDLE_NAME}: {alert.kind.replace('-', ' ')}",
+            "text": f"{alert.text}\n\nAll that is open: {link}\n",
+            "created_at": now,
+            "next_try_at": now,
+        },
+    )
 
 
 def _post(order: Order, key: str, subject: str, template: str, now: dt.datetime, **context: Any) -> None:
@@ -65,6 +99,9 @@ def _send(mail: Mail, now: dt.datetime) -> bool:
     )
     if not claimed:
         return False
+    if mail.attempts >= POISON_TRIES and not mail.reason:
+        _postpone(mail, RuntimeError("Each try ended the whole process."), now)
+        return False
     message = EmailMessage(
         subject=mail.subject,
         body=mail.text,
@@ -74,23 +111,31 @@ def _send(mail: Mail, now: dt.datetime) -> bool:
     )
     try:
         message.send()
-    except (OSError, SMTPException, ValueError) as error:  # ValueError: an address that no mail can carry
-        _postpone(mail, str(error), now)
+    except Exception as error:  # whatever is wrong with one mail is noted on it, and the others are sent
+        _postpone(mail, error, now)
         return False
     Mail.objects.filter(pk=mail.pk).update(state=Mail.State.SENT, sent_at=now, reason="")
     log.info("mail %s sent", mail.key)
     return True
 
 
-def _postpone(mail: Mail, reason: str, now: dt.datetime) -> None:
+def _postpone(mail: Mail, error: Exception, now: dt.datetime) -> None:
+    """The row keeps the server's words; the log does not, because they name the address."""
     tries = mail.attempts + 1
-    last = tries >= TRIES
+    # A server that is away comes back within a day or two; what is wrong with the mail itself stays wrong.
+    last = tries >= (TRIES if isinstance(error, OSError | SMTPException) else POISON_TRIES)
     Mail.objects.filter(pk=mail.pk).update(
         state=Mail.State.FAILED if last else Mail.State.WAITING,
         next_try_at=now + dt.timedelta(minutes=min(2**tries, 240)),
-        reason=reason[:300],
+        reason=str(error)[:300],
     )
-    log.warning("mail %s not sent (try %s): %s", mail.key, tries, reason)
+    log.warning("mail %s not sent (try %s): %s", mail.key, tries, error)
+
+
+def send_again(mail: Mail, now: dt.datetime) -> bool:
+    """A mail that was given up → waiting: somebody mended what was wrong."""
+    failed = Mail.objects.filter(pk=mail.pk, state=Mail.State.FAILED)
+    return bool(failed.update(state=Mail.State.WAITING, attempts=0, next_try_at=now, reason="asked for again"))
 
 
 def _domain() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, Final, Protocol, cast, runtime_checkable
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from django.utils.module_loading import import_string
 
 CONNECT_SECONDS: Final = 3.0
 READ_SECONDS: Final = 8.0
+MONEY: Final = "payment_intent.latest_charge"  # in the same answer: what became of a page's money
 RETRIES: Final = 1  # after time-outs, 409 and 5xx, under the same key; a customer waits 23 s at the very most
 
 
@@ -31,6 +33,10 @@ class PayerError(Exception):
 
 class PayerUnreachable(PayerError):
     """Nobody knows whether it was done: no answer, or a broken one. Repeat it with the same key."""
+
+
+class PayerBusy(PayerUnreachable):
+    """Another call with the same key is under way, and its answer will be ours as well."""
 
 
 class PayerRefused(PayerError):
@@ -80,7 +86,7 @@ class Checkout:
     """A payment page as the payer sees it now.
 
     `url` is there while it is open. `paid` says that the money is there: a delayed method completes unpaid.
-    `amount` is in minor units of `currency` (ISO 4217, upper case).
+    `amount` is in minor units of `currency` (ISO 4217, upper case); `refunded` of it has gone back.
     """
 
     id: str
@@ -94,6 +100,8 @@ class Checkout:
     created: datetime
     expires_at: datetime
     livemode: bool
+    refunded: int = 0
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,10 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class PayerEvent:
-    """A verified webhook. It says where to look, never what is true: events come late, twice and in any order."""
+    """A verified webhook. It says where to look, never what is true: events come late, twice and in any order.
+
+    `account` is there when it is another account's than the key's own; `amount` is what the event itself says.
+    """
 
     id: str
     kind: str
@@ -119,6 +130,9 @@ class PayerEvent:
     checkout_id: str | None
     payment_intent: str | None
     reference: str | None
+    account: str | None = None
+    amount: int | None = None
+    currency: str = ""
 
 
 @runtime_checkable
@@ -128,6 +142,10 @@ class Payer(Protocol):
     def open_checkout(self, request: CheckoutRequest) -> Checkout: ...
 
     def checkout(self, checkout_id: str) -> Checkout: ...
+
+    def checkout_of(self, payment_intent: str) -> Checkout | None:
+        """The page on which that was paid; None if it was paid in another way."""
+        ...
 
     def checkouts_since(self, since: datetime) -> Iterator[Checkout]:
         """Newest first; for finding what no webhook told."""
@@ -225,12 +243,19 @@ class StripePayer:
 
     def checkout(self, checkout_id: str) -> Checkout:
         with _said_in_our_words():
-            return _checkout(self._client.v1.checkout.sessions.retrieve(checkout_id).to_dict())
+            sessions = self._client.v1.checkout.sessions
+            return _checkout(sessions.retrieve(checkout_id, {"expand": [MONEY]}).to_dict())
+
+    def checkout_of(self, payment_intent: str) -> Checkout | None:
+        with _said_in_our_words():
+            asked: Any = {"payment_intent": payment_intent, "limit": 1, "expand": [f"data.{MONEY}"]}
+            found = self._client.v1.checkout.sessions.list(asked).data
+            return _checkout(found[0].to_dict()) if found else None
 
     def checkouts_since(self, since: datetime) -> Iterator[Checkout]:
+        asked: Any = {"created": {"gte": int(since.timestamp())}, "limit": 100, "expand": [f"data.{MONEY}"]}
         with _said_in_our_words():
-            pages = self._client.v1.checkout.sessions.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
-            for session in pages.auto_paging_iter():
+            for session in self._client.v1.checkout.sessions.list(asked).auto_paging_iter():
                 yield _checkout(session.to_dict())
 
     def expire_checkout(self, checkout_id: str) -> Checkout:
@@ -248,18 +273,8 @@ class StripePayer:
             made = self._client.v1.refunds.create(
                 {"payment_intent": payment_intent, "amount": amount, "reason": "requested_by_customer"},
                 {"idempotency_key": key},
-            ).to_dict()
-            if made["status"] in {"failed", "canceled"}:
-                raise PayerRefused(
-                    f"The refund of {payment_intent} failed: {made.get('failure_reason') or 'no reason'}."
-                )
-            return Refund(
-                id=made["id"],
-                payment_intent=made["payment_intent"],
-                amount=made["amount"],
-                currency=made["currency"].upper(),
-                settled=made["status"] == "succeeded",
             )
+            return _refund(made.to_dict())
 
     def verified_event(self, raw_body: bytes, signature_header: str | None) -> PayerEvent:
         # The SDK compares the signatures as text, which only works for ASCII.
@@ -285,6 +300,8 @@ def _said_in_our_words() -> Iterator[None]:
     try:
         yield
     except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+        if error.http_status == HTTPStatus.CONFLICT:
+            raise PayerBusy(f"The payment service is at it already: {_text(error)}") from error
         raise PayerUnreachable(f"The payment service did not answer: {_text(error)}") from error
     except stripe.AuthenticationError as error:
         raise PayerRefused(f"The payment service refused our key; check STRIPE_SECRET_KEY: {_text(error)}") from error
@@ -319,6 +336,9 @@ def _reading(unreadable: type[PayerError]) -> Iterator[None]:
 
 @_reading(PayerUnreachable)
 def _checkout(session: dict[str, Any]) -> Checkout:
+    intent = session["payment_intent"]
+    charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
+    money: Mapping[str, Any] = charge if isinstance(charge, Mapping) else {}
     return Checkout(
         id=session["id"],
         url=session["url"],
@@ -327,10 +347,12 @@ def _checkout(session: dict[str, Any]) -> Checkout:
         amount=session["amount_total"],
         currency=session["currency"].upper(),
         reference=session["client_reference_id"],
-        payment_intent=_id_of(session["payment_intent"]),
+        payment_intent=_id_of(intent),
         created=_time(session["created"]),
         expires_at=_time(session["expires_at"]),
         livemode=session["livemode"],
+        refunded=money.get("amount_refunded", 0),
+        disputed=money.get("disputed", False),
     )
 
 
@@ -363,4 +385,7 @@ def _event(event: dict[str, Any]) -> PayerEvent:
         checkout_id=subject["id"] if session else None,
         payment_intent=_id_of(intent),
         reference=(subject.get("client_reference_id") if session else None) or metadata.get("reference"),
+        account=event.get("account"),
+        amount=subject.get("amount_total") if session else subject.get("amount"),
+        currency=(subject.get("currency") or "").upper(),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from enum import Enum
 from typing import Final
 
@@ -14,22 +15,27 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.urls import reverse
+from structlog.contextvars import bind_contextvars
 
 from archive.formats import FORMATS
 from fulfillment import intake
 from fulfillment.intake import WantedLine, WantedShipment
+from fulfillment.lifecycle import hold_row
 from fulfillment.models import ADDRESS_FIELDS
 from fulfillment.tasks import nudge
-from storefront import lifecycle, outbox
+from storefront import differences, lifecycle, outbox, refunding
 from storefront.models import Order, Payment
 from storefront.orders import AlreadyPlaced
-from storefront.payer import Checkout, CheckoutLine, CheckoutRequest, PayerRefused, payer
-from storefront.promises import first_promise
+from storefront.payer import Checkout, CheckoutLine, CheckoutRequest, PayerBusy, PayerRefused, PayerUnreachable, payer
+from storefront.promises import FirstPromise, first_promise
 
 log = logging.getLogger(__name__)
 
 PAGE_LIVES: Final = dt.timedelta(hours=2)
 STALE: Final = dt.timedelta(hours=1)  # an attempt the payer never answered; pages must live half an hour at least
+PAUSES: Final = (0.2, 0.5, 1.0, 2.0)  # seconds; the payer takes one call of a key at a time
+LOOK_FIRST: Final = dt.timedelta(minutes=1)  # then after twice as long, and so on: a webhook may be lost
+LOOK_LAST: Final = dt.timedelta(hours=6)
 ACTOR: Final = "payer"
 
 
@@ -45,7 +51,7 @@ def hosted_page(order: Order, content: str, now: dt.datetime) -> str | None:
 
     One page at a time: while one is open, the same content gets the same page.
     """
-    payment = _unfinished(order) or _begin(order, content, now)
+    payment = unfinished(order) or _begin(order, content, now)
     if payment.content != content:
         raise AlreadyPlaced(order)  # another tab was quicker, with something else: never its page for this content
     if payment.state == Payment.State.OPEN:
@@ -58,6 +64,21 @@ def hosted_page(order: Order, content: str, now: dt.datetime) -> str | None:
     elif payment.created_at < now - STALE:  # the payer takes no page that closes so soon: a new attempt
         lifecycle.move_payment(payment, Payment.State.EXPIRED)
         payment = _begin(order, content, now)
+    return _url_of(order, payment)
+
+
+def _url_of(order: Order, payment: Payment) -> str | None:
+    """Opens the page, or waits a moment for the other half of a double click, which is opening it."""
+    for pause in PAUSES:
+        try:
+            return _open(order, payment).url
+        except PayerBusy:
+            time.sleep(pause)
+            payment.refresh_from_db()
+            if payment.state == Payment.State.OPEN:
+                return payment.url
+            if payment.state != Payment.State.OPENING:
+                raise AlreadyPlaced(order) from None  # closed or paid meanwhile: look again
     return _open(order, payment).url
 
 
@@ -66,10 +87,13 @@ def asks_for(order: Order, content: str) -> bool:
     return order.payments.filter(state__in=Payment.UNFINISHED, content=content).exists()
 
 
-def close_unfinished(order: Order, now: dt.datetime) -> bool:
-    """Closes the page that is open, before the order changes. False: it was paid, so nothing may change."""
-    payment = _unfinished(order)
-    if payment is None:
+def close_unfinished(order: Order, now: dt.datetime, *, unless: str = "") -> bool:
+    """Closes the page that is open, before the order changes. False: it was paid, so nothing may change.
+
+    A page for the content `unless` stays: the other half of a double click has just opened it.
+    """
+    payment = unfinished(order)
+    if payment is None or payment.content == unless:
         return True
     if payment.state == Payment.State.OPENING:  # the same key gives the page that may or may not exist
         try:
@@ -79,6 +103,40 @@ def close_unfinished(order: Order, now: dt.datetime) -> bool:
         payment.refresh_from_db()
     outcome = settle(payer().expire_checkout(payment.session or ""), now)
     return outcome is Settlement.EXPIRED
+
+
+def close_needless(now: dt.datetime, limit: int = 10) -> int:
+    """Closes pages on which nobody should pay any more: their order is paid by another one, or cancelled."""
+    orders = Order.objects.exclude(state=Order.State.AWAITING_PAYMENT).filter(payments__state__in=Payment.UNFINISHED)
+    done = 0
+    for order in orders.distinct()[:limit]:
+        try:
+            close_unfinished(order, now)
+            done += 1
+        except PayerUnreachable as error:
+            log.warning("a page of order %s is still open: %s", order.number, error)
+            break
+        except PayerRefused as refused:
+            log.error("a page of order %s is not the payer's: %s", order.number, refused)
+            for payment in order.payments.filter(state__in=Payment.UNFINISHED):
+                lifecycle.move_payment(payment, Payment.State.EXPIRED)
+    return done
+
+
+def look_again(now: dt.datetime, limit: int = 10) -> int:
+    """Asks the payer about open pages, seldom and more seldom: what a lost webhook would have told."""
+    due = Payment.objects.filter(state__in=Payment.UNFINISHED, look_at__lte=now, session__isnull=False)
+    looked = 0
+    for payment in due.order_by("look_at")[:limit]:
+        pause = min(max(now - payment.created_at, LOOK_FIRST), LOOK_LAST)
+        if not Payment.objects.filter(pk=payment.pk, look_at=payment.look_at).update(look_at=now + pause):
+            continue
+        try:
+            settle(payer().checkout(payment.session or ""), now)
+            looked += 1
+        except (PayerUnreachable, PayerRefused) as error:
+            log.warning("payment %s can't be looked at: %s", payment.key, error)
+    return looked
 
 
 def _open(order: Order, payment: Payment) -> Checkout:
@@ -95,13 +153,15 @@ def _open(order: Order, payment: Payment) -> Checkout:
 
 def settle(checkout: Checkout, now: dt.datetime, *, actor: str = ACTOR) -> Settlement:
     """Books what the payer says of a hosted page. May be called any number of times, by the page and by webhooks."""
-    payment = (
-        Payment.objects.select_related("order").filter(Q(session=checkout.id) | Q(key=checkout.reference or "")).first()
-    )
+    payment = of(checkout)
     if payment is None:
-        return Settlement.UNMATCHED
+        return _unmatched(checkout, None, "no order of ours asked for it", now)
+    bind_contextvars(**payment.order.about)
     if checkout.paid:
-        return _settle_paid(payment, checkout, now, actor)
+        outcome = _settle_paid(payment, checkout, now, actor)
+        if outcome is Settlement.SETTLED:
+            refunding.take_up(payment, checkout, now)
+        return outcome
     if checkout.status == "expired":
         if payment.state in Payment.UNFINISHED:
             lifecycle.move_payment(payment, Payment.State.EXPIRED)
@@ -109,14 +169,38 @@ def settle(checkout: Checkout, now: dt.datetime, *, actor: str = ACTOR) -> Settl
     return Settlement.UNPAID
 
 
+def of(checkout: Checkout) -> Payment | None:
+    """The attempt that this page is of: by its session, or by its key if the session was never noted."""
+    either = Payment.objects.select_related("order").filter(Q(session=checkout.id) | Q(key=checkout.reference or ""))
+    return min(either, key=lambda payment: payment.session != checkout.id, default=None)
+
+
+def _unmatched(checkout: Checkout, order: Order | None, why: str, now: dt.datetime) -> Settlement:
+    """Keeps money that no order can have in sight, until it has gone back."""
+    if not checkout.paid:
+        return Settlement.EXPIRED if checkout.status == "expired" else Settlement.UNPAID
+    if checkout.refunded < checkout.amount:
+        differences.unmatched(checkout, order, why, now)
+        return Settlement.UNMATCHED
+    differences.resolve(differences.Kind.UNMATCHED, checkout.id, "paid back", now)
+    return Settlement.SETTLED
+
+
+def end_dispute(payment_intent: str, now: dt.datetime) -> None:
+    """The bank has decided: what that means for a stopped order, a person says."""
+    Payment.objects.filter(intent=payment_intent, dispute_over_at=None).update(dispute_over_at=now)
+
+
 def mismatch(payment: Payment, checkout: Checkout) -> str | None:
     """Why this money is not for this payment, in words for the staff; None if it is."""
+    if payment.order.payments.filter(state=Payment.State.PAID).exists():
+        return f"order {payment.order.number} is paid already: this is a second charge"
+    if payment.order.state != Order.State.AWAITING_PAYMENT:
+        return f"order {payment.order.number} is {payment.order.state}"
     if (checkout.amount, checkout.currency.upper()) != (payment.amount_minor, payment.currency):
         return f"{checkout.amount} {checkout.currency} paid, {payment.amount_minor} {payment.currency} asked"
     if payment.amount_minor != payment.order.total_minor:
         return f"{payment.amount_minor} asked for what comes to {payment.order.total_minor}"
-    if payment.order.payments.filter(state=Payment.State.PAID).exists():
-        return "the order is paid already"
     if checkout.reference != payment.key:
         return f"paid for {checkout.reference!r}, asked for {payment.key!r}"
     if checkout.livemode != settings.SPINDLE_PRODUCTION:
@@ -125,33 +209,35 @@ def mismatch(payment: Payment, checkout: Checkout) -> str | None:
 
 
 def _settle_paid(payment: Payment, checkout: Checkout, now: dt.datetime, actor: str) -> Settlement:
-    if payment.state == Payment.State.PAID:
+    if payment.state == Payment.State.PAID and payment.session == checkout.id:
         return Settlement.SETTLED
-    if wrong := mismatch(payment, checkout):
-        log.error("payment %s of order %s not booked: %s", payment.key, payment.order.number, wrong)
-        return Settlement.UNMATCHED
-    promised = first_promise(payment.order, now)
     order = payment.order
+    promised = first_promise(order, now)
     with transaction.atomic():
-        paid = lifecycle.move_payment(
-            payment, Payment.State.PAID, paid_at=now, intent=checkout.payment_intent or "", session=checkout.id
-        )
-        if not paid:
-            return Settlement.SETTLED  # the landing page and the webhook came at once; the other one does it
-        if not lifecycle.move_order(
-            order, Order.State.PAID, actor=actor, now=now, text=f"paid: {order.total}", paid_at=now
-        ):
-            transaction.set_rollback(True)
-            log.error("payment %s came for order %s, which is %s", payment.key, order.number, order.state)
-            return Settlement.UNMATCHED
-        order.shipment = intake.accept(
-            wanted_shipment(order, promised.on, promised.plan_run), actor=f"order:{order.number}", now=now
-        )
-        order.save(update_fields=["shipment"])
+        hold_row(order)  # the landing page and the webhook may come at once: one of them books it, the other sees it
+        hold_row(payment)
+        payment.order = order
+        if payment.state == Payment.State.PAID and payment.session == checkout.id:
+            return Settlement.SETTLED
+        if wrong := mismatch(payment, checkout):
+            return _unmatched(checkout, order, wrong, now)
+        intent = checkout.payment_intent or ""
+        lifecycle.move_payment(payment, Payment.State.PAID, paid_at=now, intent=intent, session=checkout.id)
+        text = f"paid: {order.total}"
+        lifecycle.move_order(order, Order.State.PAID, actor=actor, now=now, text=text, paid_at=now)
+        give_to_plant(order, promised, now)
         outbox.post_confirmation(order, promised.later, now)
-        transaction.on_commit(lambda: nudge(), robust=True)
+        differences.resolve(differences.Kind.UNMATCHED, checkout.id, f"booked to order {order.number}", now)
     log.info("order %s paid, promised for %s", order.number, promised.on)
     return Settlement.SETTLED
+
+
+def give_to_plant(order: Order, promised: FirstPromise, now: dt.datetime) -> None:
+    """Has the order's shipment made; asking twice changes nothing."""
+    wanted = wanted_shipment(order, promised.on, promised.plan_run)
+    order.shipment = intake.accept(wanted, actor=f"order:{order.number}", now=now)
+    order.save(update_fields=["shipment"])
+    transaction.on_commit(lambda: nudge(), robust=True)
 
 
 def wanted_shipment(order: Order, promised_on: dt.date | None, plan_run: int | None) -> WantedShipment:
@@ -178,7 +264,7 @@ def wanted_shipment(order: Order, promised_on: dt.date | None, plan_run: int | N
     )
 
 
-def _unfinished(order: Order) -> Payment | None:
+def unfinished(order: Order) -> Payment | None:
     return order.payments.filter(state__in=Payment.UNFINISHED).first()
 
 
@@ -188,6 +274,8 @@ def _begin(order: Order, content: str, now: dt.datetime) -> Payment:
         with transaction.atomic():
             as_read = Order.objects.filter(pk=order.pk, state=Order.State.AWAITING_PAYMENT, revision=order.revision)
             if not as_read.update(revision=F("revision") + 1):
+                if payment := unfinished(order):  # the other half of a double click was first
+                    return payment
                 raise AlreadyPlaced(order)  # changed meanwhile: what is asked for must be what it is now
             order.revision += 1
             return Payment.objects.create(
@@ -198,9 +286,10 @@ def _begin(order: Order, content: str, now: dt.datetime) -> Payment:
                 amount_minor=order.total_minor,
                 currency=order.currency,
                 created_at=now,
+                look_at=now + LOOK_FIRST,
             )
     except IntegrityError:  # the other half of a double click was first: its row serves both
-        if payment := _unfinished(order):
+        if payment := unfinished(order):
             return payment
         raise
 

@@ -7,29 +7,38 @@ from typing import Final
 
 from django.db import transaction
 
+from devices import trouble
 from fulfillment import intake
 from fulfillment.models import Job, Shipment
 from storefront import lifecycle, outbox
 from storefront.models import Order
 
 ACTOR: Final = "tick"
+COMING: Final = (Order.State.PAID, Order.State.IN_PRODUCTION, Order.State.READY)
 BEGUN: Final = (Job.State.WRITING, Job.State.MADE)
 
 
 def read(now: dt.datetime) -> int:
     """Returns how many changes were read."""
-    jobs = intake.changed_jobs()
-    for job in jobs:
-        order = Order.objects.filter(shipment=job.shipment_id).first()
-        if order and order.state == Order.State.PAID and job.state in BEGUN:
-            lifecycle.move_order(order, Order.State.IN_PRODUCTION, actor=ACTOR, now=now, text="first disc begun")
-        intake.mark_read(job)
-    shipments = intake.changed_shipments()
-    for shipment in shipments:
-        order = Order.objects.filter(shipment=shipment).first()
-        if order is None or _follow(order, shipment, now):
-            intake.mark_read(shipment)
-    return len(jobs) + len(shipments)
+    step = "storefront.read-job"
+    jobs = intake.changed_jobs(without=trouble.left_alone(step, now))
+    read = trouble.each(step, jobs, lambda job: _read_job(job, now), now)
+    step = "storefront.read-shipment"
+    shipments = intake.changed_shipments(without=trouble.left_alone(step, now))
+    return read + trouble.each(step, shipments, lambda shipment: _read_shipment(shipment, now), now)
+
+
+def _read_job(job: Job, now: dt.datetime) -> None:
+    order = Order.objects.filter(shipment=job.shipment_id).first()
+    if order and order.state == Order.State.PAID and job.state in BEGUN:
+        lifecycle.move_order(order, Order.State.IN_PRODUCTION, actor=ACTOR, now=now, text="first disc begun")
+    intake.mark_read(job)
+
+
+def _read_shipment(shipment: Shipment, now: dt.datetime) -> None:
+    order = Order.objects.filter(shipment=shipment).first()
+    if order is None or _follow(order, shipment, now):
+        intake.mark_read(shipment)
 
 
 @transaction.atomic
@@ -45,6 +54,10 @@ def _follow(order: Order, shipment: Shipment, now: dt.datetime) -> bool:
         if not lifecycle.move_order(order, Order.State.SHIPPED, actor=ACTOR, now=now, text=shipment.tracking):
             return False
         outbox.post_shipped(order, now)
-    elif shipment.promised_on and shipment.estimated_on and shipment.estimated_on > shipment.promised_on:
-        outbox.post_new_date(order, shipment.estimated_on, now)
+    elif order.state in COMING and _later_than_promised(shipment):
+        outbox.post_new_date(order, shipment, now)
     return True
+
+
+def _later_than_promised(shipment: Shipment) -> bool:
+    return bool(shipment.promised_on and shipment.estimated_on and shipment.estimated_on > shipment.promised_on)

@@ -10,13 +10,18 @@ import contextlib
 import os
 import secrets
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from storefront import logs
 
 django_stubs_ext.monkeypatch()
 
@@ -70,38 +75,49 @@ SPINDLE_TAX_PERMILLE = int(env("SPINDLE_TAX_PERMILLE", "190"))  # inside all pri
 SPINDLE_ZONE = env("SPINDLE_ZONE", "Europe/Berlin")  # promised dates are dates of this zone
 SPINDLE_COUNTRY = env("SPINDLE_COUNTRY", "DE")
 SPINDLE_SENDER = env("SPINDLE_SENDER", "Spindle, Am Plattenwerk 1, 10115 Berlin, Germany")  # on labels
+SPINDLE_STAFF_MAIL = env("SPINDLE_STAFF_MAIL", "")  # where alerts go; empty: the admin alone shows them
 SPINDLE_BASE_URL = env("SPINDLE_BASE_URL", "http://127.0.0.1:8000").rstrip("/")  # in mails and for agents
 
 # --- Pluggable parts, by dotted path --------------------------------------------------------------
 
 SPINDLE_POLICY = env("SPINDLE_POLICY", "fulfillment.planning.policies.FirstCome")
 SPINDLE_IMAGE_MAKER = env("SPINDLE_IMAGE_MAKER", "archive.mastering.master_folder")
-SPINDLE_LABEL_PRINTER = env("SPINDLE_LABEL_PRINTER", "fulfillment.printers.FolderPrinter")
+SPINDLE_LABEL_PRINTER = env("SPINDLE_LABEL_PRINTER", "" if SPINDLE_PRODUCTION else "fulfillment.printers.FolderPrinter")
 SPINDLE_PAYER = env("SPINDLE_PAYER", "storefront.payer.StripePayer")
 
 # --- Stripe; the stand-in speaks the same wire --------------------------------------------------
 
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", "sk_test_standin")
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRETS", "whsec_standin")  # two while one is rotated
+STRIPE_ACCOUNT = env("STRIPE_ACCOUNT", "")  # only for a connected account: whose events are taken besides the key's own
 STRIPE_API_BASE = env("STRIPE_API_BASE", "http://127.0.0.1:8010").rstrip("/")
 STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", STRIPE_API_BASE)  # where the hosted page lives
 
 # --- Agents ---------------------------------------------------------------------------------------
 
 SPINDLE_WRITER_KEY = kept_secret("SPINDLE_WRITER_KEY")  # command tokens are derived from it
+SPINDLE_WRITER_KEY_FALLBACKS = env_list("SPINDLE_WRITER_KEY_FALLBACKS", "")  # the one before, while it is rotated
 SPINDLE_AGENT_NETWORKS = env_list("SPINDLE_AGENT_NETWORKS", "127.0.0.0/8,::1/128")
 
 # --- Folders --------------------------------------------------------------------------------------
 
 SPINDLE_IMAGES = SPINDLE_DATA / "images"
 SPINDLE_PAPERS = SPINDLE_DATA / "papers"
+SPINDLE_X_ACCEL = env("SPINDLE_X_ACCEL", "")  # nginx's internal location of the images; empty: sent from here
 EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = SPINDLE_DATA / "mail"
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "Spindle <orders@spindle.example>")
+EMAIL_HOST = env("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(env("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = env("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env_flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 20  # seconds; without one a mail server that hangs holds the worker
 
 # --- Django ---------------------------------------------------------------------------------------
 
 SECRET_KEY = kept_secret("SPINDLE_SECRET_KEY")
+SECRET_KEY_FALLBACKS = env_list("SPINDLE_SECRET_KEY_FALLBACKS", "")  # sessions signed by the one before stay
 DEBUG = env_flag("SPINDLE_DEBUG", False)
 ALLOWED_HOSTS = env_list("SPINDLE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 ROOT_URLCONF = "storefront.urls"
@@ -122,9 +138,13 @@ INSTALLED_APPS = [
     "django_countries",
     "django_htmx",
     "csp",
+    "axes",
+    "drf_spectacular",
 ]
 
 MIDDLEWARE = [
+    "storefront.probes.Probes",  # above all that looks at the Host header, the scheme or the session
+    "storefront.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -134,6 +154,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "storefront.access.private_pages",
+    "storefront.limits.Doorkeeper",
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -191,7 +214,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 STATIC_URL = "static/"
-STATIC_ROOT = SPINDLE_DATA / "static"
+STATIC_ROOT = Path(env("SPINDLE_STATIC", str(SPINDLE_DATA / "static")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -204,7 +227,10 @@ STORAGES = {
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30  # a cart outlives a weekend
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SPINDLE_PRODUCTION:  # browsers take these names only over TLS, from this very host, for all its paths
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SPINDLE_PRODUCTION
@@ -230,14 +256,68 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["storefront.access.Nobody"],  # each door says for itself who may pass
+    "DEFAULT_THROTTLE_CLASSES": ["storefront.access.WriterThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "storefront.access.answer_refusal",
     "UNAUTHENTICATED_USER": None,
 }
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Spindle",
+    "DESCRIPTION": "The doors for writers' agents. People use the pages.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAdminUser"],
+}
+
+# --- Limits: how often and how much; counted in the database, so that they hold over all processes ----
+
+
+def limit(name: str, default: str) -> tuple[int, int]:
+    """`SPINDLE_LIMIT_…=20/600`: 20 times in 600 seconds."""
+    count, slash, seconds = env(f"SPINDLE_LIMIT_{name}", default).partition("/")
+    if not (slash and count.isdecimal() and seconds.isdecimal() and int(seconds)):
+        raise ImproperlyConfigured(f"SPINDLE_LIMIT_{name} must be like {default}: how often / in how many seconds.")
+    return int(count), int(seconds)
+
+
+# How many proxies of ours a request comes through: each appends to X-Forwarded-For whom it saw.
+SPINDLE_PROXIES = int(env("SPINDLE_PROXIES", "1" if SPINDLE_PRODUCTION else "0"))
+SPINDLE_LIMITS = {  # method and view: of one session, and of one address (an office, a whole mobile network)
+    "POST cart-add": {"address": limit("CART_ADDRESS", "600/600")},
+    "POST checkout": {"session": limit("CHECKOUT_SESSION", "60/600"), "address": limit("CHECKOUT_ADDRESS", "300/600")},
+    "POST pay": {"session": limit("PAY_SESSION", "20/600"), "address": limit("PAY_ADDRESS", "60/600")},
+    "GET paid": {"address": limit("PAID_ADDRESS", "300/600")},
+    "GET title-dates": {"address": limit("DATES_ADDRESS", "600/60")},
+    "GET checkout-options": {"address": limit("OPTIONS_ADDRESS", "600/60")},
+    "POST admin:login": {"address": limit("LOGIN_ADDRESS", "30/300")},  # one password tried on many names
+}
+SPINDLE_WRITER_LIMIT = limit("WRITER", "600/60")  # calls of one writer to one door of the API
+SPINDLE_STRANGER_LIMIT = limit("STRANGER", "60/60")  # calls of one address without a token that fits
+SPINDLE_BODIES = {"stripe-webhook": 512 * 1024}  # bytes, where less than the next is enough
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a body: a report has up to 2 MiB
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = int(env("SPINDLE_LOGIN_FAILURES", "10"))
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = ["username", ["ip_address", "username"]]
+AXES_LOCKOUT_CALLABLE = "storefront.limits.locked_out"
+AXES_CLIENT_IP_CALLABLE = "storefront.limits.address_of"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who guesses on must not keep the owner out for ever
+AXES_DISABLE_ACCESS_LOG = True  # who logged in from where is not our business
+AXES_ENABLE_ADMIN = False  # `storefront/admin.py` shows what staff need
+AXES_VERBOSE = False
 
 # --- Celery: wakes ticks up, and keeps nothing ----------------------------------------------------
 
 REDIS_URL = env("REDIS_URL", f"redis+socket://{SPINDLE_DATA / 'redis' / 'redis.sock'}?virtual_host=0")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a night; storefront/celery.py bounds the pauses
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
@@ -255,6 +335,8 @@ CELERY_TASK_ROUTES = {  # all others are ticks
     "archive.*": {"queue": "mastering"},
     "fulfillment.print_papers": {"queue": "documents"},
     "storefront.send_mail": {"queue": "documents"},
+    "storefront.settle_money": {"queue": "documents"},  # waits for the payer, as ticks must not
+    "storefront.reconcile": {"queue": "documents"},
 }
 CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than its period in the queue is dropped: the next one does its work.
@@ -265,22 +347,36 @@ CELERY_BEAT_SCHEDULE = {
         ("storefront.tick", 2.0),
         ("fulfillment.print_papers", 3.0),
         ("storefront.send_mail", 5.0),
+        ("storefront.settle_money", 5.0),
+        ("storefront.watch", 10.0),
         ("archive.master_waiting", 10.0),
     )
+}
+CELERY_BEAT_SCHEDULE["storefront.reconcile"] = {
+    "task": "storefront.reconcile",
+    "schedule": crontab(hour="3", minute="17"),  # UTC
+    "options": {"expires": 3600.0},
 }
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps no file: there is nothing worth keeping
 CELERY_TASK_PUBLISH_RETRY = False  # a nudge that is lost costs nothing; a page that waits for Redis does
 
-# --- Logs -----------------------------------------------------------------------------------------
+# --- Logs and metrics -----------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{", "datefmt": "%H:%M:%S"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env("SPINDLE_LOG_LEVEL", "INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("celery", "stripe", "weasyprint.progress", "fontTools")}
-    | {"django.request": {"level": "ERROR"}},
-}
+SPINDLE_METRICS_TOKEN = env("SPINDLE_METRICS_TOKEN", "")  # empty: nobody may read /metrics (docs/monitoring.md)
+SPINDLE_ALIVE = Path(env("SPINDLE_ALIVE", str(SPINDLE_DATA / "alive")))  # signs of life of worker and beat
+LOGGING = logs.config(
+    env("SPINDLE_LOG_FORMAT", "json" if SPINDLE_PRODUCTION else "console"),
+    env("SPINDLE_LOG_LEVEL", "INFO"),
+    secrets=[
+        SECRET_KEY,
+        *SECRET_KEY_FALLBACKS,
+        SPINDLE_WRITER_KEY,
+        *SPINDLE_WRITER_KEY_FALLBACKS,
+        STRIPE_SECRET_KEY,
+        *STRIPE_WEBHOOK_SECRETS,
+        SPINDLE_METRICS_TOKEN,
+        EMAIL_HOST_PASSWORD,
+        str(DATABASES["default"].get("PASSWORD", "")),
+        urlsplit(REDIS_URL).password or "",
+    ],
+)

@@ -15,8 +15,10 @@ from devices.models import Disc, Drive
 from devices.states import DiscState
 from fulfillment import reasons
 from fulfillment.models import Allocation, Job, Shipment
+from storefront import cancelling
 from storefront.models import Order, OrderLine, Payment
 
+STOPPED: Final = (Order.State.CANCELLATION_REQUESTED, Order.State.CANCELLED)
 RINGS: Final = 24  # discs shown one by one; more are shown as one bar
 
 
@@ -57,6 +59,9 @@ class Track:
     finished: bool
     pay_at: str = ""
     """Where to pay for it, while it is not paid."""
+    cancellable: bool = False
+    paid_back: str = ""
+    """How much went, or goes, back; empty for what was never paid."""
 
     @property
     def later(self) -> bool:
@@ -73,6 +78,8 @@ def of(order: Order) -> Track:
         promised_on=shipment.promised_on if shipment else None,
         finished=order.state in {Order.State.SHIPPED, Order.State.CANCELLED},
         pay_at=_pay_at(order),
+        cancellable=cancelling.possible(order),
+        paid_back=order.total if order.paid_at and order.state in STOPPED else "",
     )
 
 
@@ -130,6 +137,8 @@ def _tracked(line: OrderLine, job: Job, discs: _Discs) -> TrackedLine:
 
 
 def _steps(order: Order, shipment: Shipment | None, lines: tuple[TrackedLine, ...]) -> tuple[Step, ...]:
+    if order.state in STOPPED:
+        return _steps_back(order)
     made, copies = sum(line.made for line in lines), sum(line.line.copies for line in lines)
     ready_at = shipment.ready_at if shipment else None
     writing = "Written and checked" if ready_at else f"Writing {made} of {copies}"
@@ -144,4 +153,18 @@ def _steps(order: Order, shipment: Shipment | None, lines: tuple[TrackedLine, ..
     return tuple(
         Step(name, at, "done" if at else "current" if number == current else "todo")
         for number, (name, at) in enumerate(reached)
+    )
+
+
+def _steps_back(order: Order) -> tuple[Step, ...]:
+    """Of an order that was cancelled: how far it came, and whether its money is back."""
+    ends = {event.new: event.at for event in order.events.filter(new__in=STOPPED)}
+    ended = ends.get(Order.State.CANCELLED)
+    if order.paid_at is None:
+        return Step("Received", order.received_at, "done"), Step("Cancelled", ended, "done")
+    return (
+        Step("Received", order.received_at, "done"),
+        Step("Paid", order.paid_at, "done"),
+        Step("Cancelled", ends.get(Order.State.CANCELLATION_REQUESTED), "done"),
+        Step("Paid back", ended, "done" if ended else "current"),
     )

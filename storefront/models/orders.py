@@ -96,12 +96,21 @@ class Order(PostalAddress):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def about(self) -> dict[str, str]:
+        """Names it in the log."""
+        return {"order": self.number}
+
     def get_absolute_url(self) -> str:
         return reverse("order", args=[self.token])
 
     @property
     def link(self) -> str:
         return settings.SPINDLE_BASE_URL + self.get_absolute_url()
+
+    @property
+    def cancel_link(self) -> str:
+        return settings.SPINDLE_BASE_URL + reverse("order-cancel", args=[self.token])
 
     @property
     def total(self) -> str:

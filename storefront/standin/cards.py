@@ -33,6 +33,7 @@ class Card:
     expires: tuple[int, int]  # year, month
     decline: Decline | None = None
     authenticate: bool = False
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class KnownCard:
     says: str
     decline: Decline | None = None
     authenticate: bool = False
+    disputed: bool = False
 
 
 def _refused(decline_code: str, message: str) -> Decline:
@@ -59,6 +61,7 @@ TEST_CARDS: Final = (
     KnownCard("4000056655665556", "visa", "is accepted (debit)"),
     KnownCard("378282246310005", "amex", "is accepted (4-digit CVC)"),
     KnownCard("4000002500003155", "visa", "asks for authentication", authenticate=True),
+    KnownCard("4000000000000259", "visa", "is accepted, then disputed as fraudulent", disputed=True),
     KnownCard(
         "4000000000000002",
         "visa",
@@ -121,7 +124,7 @@ def read_card(number: str, expiry: str, cvc: str, today: date) -> Card | Errors:
         errors["cvc"] = f"The security code has {wanted} digits."
     if errors or known is None or expires is None:
         return errors
-    return Card(known.brand, known.number[-4:], expires, known.decline, known.authenticate)
+    return Card(known.brand, known.number[-4:], expires, known.decline, known.authenticate, known.disputed)
 
 
 def _read_number(number: str, errors: Errors) -> KnownCard | None:

@@ -76,6 +76,15 @@ CREATE TABLE IF NOT EXISTS refunds (
     reason TEXT,
     metadata TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS disputes (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    created INTEGER NOT NULL,
+    charge TEXT NOT NULL UNIQUE REFERENCES charges (id),
+    payment_intent TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

@@ -14,7 +14,7 @@ from storefront.standin.cards import AUTHENTICATION_FAILED, Card, Decline
 from storefront.standin.events import Happening, record
 from storefront.standin.ledger import Row, changed, new_id, one
 from storefront.standin.sessions import find_session
-from storefront.standin.wire import intent_object, session_object
+from storefront.standin.wire import dispute_object, intent_object, session_object
 
 
 class Outcome(StrEnum):
@@ -79,7 +79,7 @@ def pay_by_card(ledger: sqlite3.Connection, session_id: str, card: Card, person:
     if card.authenticate:
         ledger.execute("UPDATE payment_intents SET status = 'requires_action' WHERE id = ?", (intent["id"],))
         return Attempt(Outcome.AUTHENTICATE)
-    return _take(ledger, session_id, intent["id"], at)
+    return _take(ledger, session_id, intent["id"], at, card.disputed)
 
 
 def authenticate(ledger: sqlite3.Connection, session_id: str, passed: bool, at: Happening) -> Attempt:
@@ -140,7 +140,9 @@ def settle_due(ledger: sqlite3.Connection, at: Happening) -> int:
     return len(rows)
 
 
-def _take(ledger: sqlite3.Connection, session_id: str, intent_id: str, at: Happening) -> Attempt:
+def _take(
+    ledger: sqlite3.Connection, session_id: str, intent_id: str, at: Happening, disputed: bool = False
+) -> Attempt:
     if not changed(
         ledger,
         "UPDATE sessions SET status = 'complete', payment_status = 'paid' WHERE id = ? AND status = 'open'",
@@ -148,10 +150,24 @@ def _take(ledger: sqlite3.Connection, session_id: str, intent_id: str, at: Happe
     ):
         raise LookupError(f"Session {session_id} is open and not open in one transaction; the ledger is damaged.")
     ledger.execute("UPDATE payment_intents SET status = 'succeeded', error = NULL WHERE id = ?", (intent_id,))
-    _add_charge(ledger, intent_id, "succeeded", at)
+    charge = _add_charge(ledger, intent_id, "succeeded", at)
     _tell_intent(ledger, "payment_intent.succeeded", intent_id, at)
     _tell_session(ledger, "checkout.session.completed", session_id, at)
+    if disputed:
+        dispute(ledger, charge, at)
     return Attempt(Outcome.PAID)
+
+
+def dispute(ledger: sqlite3.Connection, charge_id: str, at: Happening) -> None:
+    """The cardholder says it was not them: the bank asks the merchant."""
+    ledger.execute(
+        "INSERT INTO disputes (id, created, charge, payment_intent, amount, currency)"
+        " SELECT ?, ?, id, payment_intent, amount, currency FROM charges WHERE id = ?",
+        (new_id("dp"), int(at.now), charge_id),
+    )
+    row = one(ledger, "SELECT * FROM disputes WHERE charge = ?", charge_id)
+    if row is not None:
+        record(ledger, "charge.dispute.created", dispute_object(row), at)
 
 
 def _decline(ledger: sqlite3.Connection, intent_id: str, decline: Decline, at: Happening) -> Attempt:

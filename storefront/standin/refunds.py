@@ -21,6 +21,9 @@ def refund(ledger: sqlite3.Connection, asked: Parameters, at: Happening) -> Row:
     metadata = asked.metadata()
     asked.finish()
     charge = _charge(ledger, intent_id, charge_id)
+    if one(ledger, "SELECT id FROM disputes WHERE charge = ?", charge["id"]):
+        text = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise StripeError(text, code="charge_disputed", began=True)
     left = charge["amount"] - charge["amount_refunded"]
     if left == 0:
         raise StripeError(

@@ -157,7 +157,7 @@ def charge_object(ledger: sqlite3.Connection, row: Row) -> Json:
         "currency": row["currency"],
         "customer": None,
         "description": asked.get("description"),
-        "disputed": False,
+        "disputed": one(ledger, "SELECT id FROM disputes WHERE charge = ?", row["id"]) is not None,
         "failure_code": error.get("code"),
         "failure_message": error.get("message"),
         "livemode": False,
@@ -174,6 +174,23 @@ def _method_details(row: Row) -> Json:
     if row["method"] == "sepa_debit":
         return {"type": "sepa_debit", "sepa_debit": {"last4": row["last4"]}}
     return {"type": "card", "card": {"brand": row["brand"], "last4": row["last4"]}}
+
+
+def dispute_object(row: Row) -> Json:
+    return {
+        "id": row["id"],
+        "object": "dispute",
+        "amount": row["amount"],
+        "charge": row["charge"],
+        "created": row["created"],
+        "currency": row["currency"],
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": row["payment_intent"],
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
 
 
 def refund_object(row: Row) -> Json:

@@ -136,11 +136,21 @@ def _already_placed(request: HttpRequest, order: Order, content: str) -> HttpRes
 
 
 def _place(draft: Draft, summary: Summary) -> tuple[Order, str | None]:
-    now = timezone.now()
     content = orders.content_digest(draft, summary)
+    try:
+        return _place_once(draft, summary, content)
+    except AlreadyPlaced as placed:
+        # The other half of a double click may have opened the page for this very content meanwhile.
+        if not payments.asks_for(placed.order, content):
+            raise
+        return _place_once(draft, summary, content)
+
+
+def _place_once(draft: Draft, summary: Summary, content: str) -> tuple[Order, str | None]:
+    now = timezone.now()
     order = orders.find(draft.key)
     if order is None or not payments.asks_for(order, content):
-        if order and not payments.close_unfinished(order, now):
+        if order and not payments.close_unfinished(order, now, unless=content):
             raise AlreadyPlaced(order)
         order = orders.place(draft, summary, actor="customer", now=now)
     return order, payments.hosted_page(order, content, now)

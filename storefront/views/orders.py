@@ -5,19 +5,35 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
+from structlog.contextvars import bind_contextvars
 
-from storefront import tracking
+from storefront import cancelling, tracking
 from storefront.models import Order
+from storefront.payer import PayerRefused, PayerUnreachable
+from storefront.tasks import nudge_money
 
+SAID = {
+    cancelling.Outcome.CANCELLED: (messages.success, "Your order is cancelled. Nothing was charged."),
+    cancelling.Outcome.REQUESTED: (messages.success, "Your order is cancelled. Your money is on its way back."),
+    cancelling.Outcome.ALREADY: (messages.info, "This order is cancelled already."),
+    cancelling.Outcome.TOO_LATE: (
+        messages.warning,
+        "Your parcel is packed or on its way, so it can't be cancelled here. Write to us: we do what we can.",
+    ),
+}
 HTMX_STOP = 286  # htmx: take this, and poll no more
 
 
 def _order(token: str) -> Order:
-    return get_object_or_404(Order.objects.select_related("shipment", "service"), token=token)
+    order = get_object_or_404(Order.objects.select_related("shipment", "service"), token=token)
+    bind_contextvars(**order.about)
+    return order
 
 
 def _context(order: Order) -> dict[str, Any]:
@@ -31,6 +47,30 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"  # the address is the key
     response["X-Robots-Tag"] = "noindex"
     return response
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: HttpRequest, token: str) -> HttpResponse:
+    """Asks once more, then cancels. Works without a script; sent twice, it is done once."""
+    order = _order(token)
+    if request.method != "POST":
+        if not cancelling.possible(order):
+            return redirect(order)
+        response = render(request, "orders/cancel.html", {"order": order})
+        response["Referrer-Policy"] = "same-origin"  # the form's own check wants to know where it came from
+        response["X-Robots-Tag"] = "noindex"
+        return response
+    try:
+        outcome = cancelling.cancel(order, actor="customer", now=timezone.now(), text="by the customer")
+    except (PayerUnreachable, PayerRefused):
+        messages.error(request, "The payment page can't be closed now, so nothing was changed. Try again in a minute.")
+        return redirect(order)
+    if outcome is cancelling.Outcome.REQUESTED:
+        nudge_money()
+    tell, text = SAID[outcome]
+    tell(request, text)
+    return redirect(order)
 
 
 @require_safe

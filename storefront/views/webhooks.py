@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from storefront import payments
+from storefront import differences, payments
 from storefront.models import ProviderEvent
-from storefront.payer import BadSignature, PayerEvent, PayerRefused, PayerUnreachable, payer
+from storefront.payer import BadSignature, Checkout, PayerEvent, PayerRefused, PayerUnreachable, payer
 from storefront.payments import Settlement
 
 log = logging.getLogger(__name__)
+
+# Events that tell of money without naming its page.
+OF_MONEY = ("payment_intent.succeeded", "charge.refund", "refund.", "charge.dispute.")
 
 OUTCOMES = {
     Settlement.SETTLED: ProviderEvent.Outcome.SETTLED,
@@ -45,17 +49,27 @@ def stripe(request: HttpRequest) -> HttpResponse:
 
 
 def _settle(event: PayerEvent) -> str:
-    """Events come in any order, so the session itself is asked; settling and the event's row are one transaction."""
-    checkout = payer().checkout(event.checkout_id) if event.checkout_id else None
+    """Events come in any order, so the page itself is asked; settling and the event's row are one transaction."""
     now = timezone.now()
+    not_ours = _not_ours(event)
+    checkout = None if not_ours else _page_of(event)
+    if checkout is None and event.kind == "payment_intent.succeeded":
+        not_ours = not_ours or "it was paid in another way than on a page of this shop"
     try:
         with transaction.atomic():
-            outcome = payments.settle(checkout, now) if checkout else Settlement.UNPAID
+            if not_ours:
+                differences.foreign(event, not_ours, now)
+                outcome = Settlement.UNMATCHED
+            else:
+                outcome = payments.settle(checkout, now) if checkout else Settlement.UNPAID
+            if event.kind == "charge.dispute.closed" and event.payment_intent and not not_ours:
+                payments.end_dispute(event.payment_intent, now)
             ProviderEvent.objects.create(
                 event=event.id,
                 kind=event.kind,
                 session=event.checkout_id or "",
                 outcome=OUTCOMES[outcome],
+                text=not_ours[:300],
                 received_at=now,
             )
     except IntegrityError:
@@ -65,3 +79,21 @@ def _settle(event: PayerEvent) -> str:
     if outcome is Settlement.UNMATCHED:
         log.error("event %s (%s) fits no order of ours", event.id, event.kind)
     return outcome.value
+
+
+def _not_ours(event: PayerEvent) -> str:
+    """Why the event is not for this shop, though it was signed for it; empty if it is."""
+    if event.account and event.account != settings.STRIPE_ACCOUNT:
+        return f"it is of another account, {event.account}"
+    if event.livemode != settings.SPINDLE_PRODUCTION:
+        return f"livemode is {event.livemode}"
+    return ""
+
+
+def _page_of(event: PayerEvent) -> Checkout | None:
+    """The page that the event is about, as the payer sees it now; None if it is about something else."""
+    if event.checkout_id:
+        return payer().checkout(event.checkout_id)
+    if event.payment_intent and event.kind.startswith(OF_MONEY):
+        return payer().checkout_of(event.payment_intent)
+    return None

@@ -48,7 +48,8 @@ def free_port_block() -> int:
 
 
 def environment(data: Path) -> dict[str, str]:
-    return os.environ | {"SPINDLE_DATA": str(data), "PYTHONWARNINGS": ""}
+    """The demo runs on SQLite, whatever database the tests have."""
+    return os.environ | {"SPINDLE_DATA": str(data), "PYTHONWARNINGS": "", "DATABASE_URL": ""}
 
 
 def prepare(data: Path) -> None:

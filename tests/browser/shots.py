@@ -1,4 +1,7 @@
-"""Pictures of every page at three widths, light and dark, to build/shots/: run by `make shots`, judged by people."""
+"""Pictures of every page at three widths, light and dark, to build/shots/: run by `make shots`, judged by people.
+
+The demo shows its main path with real artwork and dates; the list of pages shows each error and each state.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import journey
 from tests.browser.demo import PASSWORD, Demo
+from tests.gates.conftest import pages
+from tests.gates.pages import Page as ListedPage
+from tests.gates.pages_browser import Scheme, stage
+
+__all__ = ["pages"]
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "shots"
 
@@ -35,6 +43,19 @@ def test_shoot(demo: Demo, browser: Browser, width: int, theme: str) -> None:
     shoot_order(page, shoot)
     shoot_admin(page, demo, shoot)
     page.context.close()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_shoot_every_state(pages: dict[str, ListedPage], browser: Browser, width: int, scheme: Scheme) -> None:
+    folder = SHOTS / "states"
+    folder.mkdir(parents=True, exist_ok=True)
+    with stage(browser, pages, width, scheme) as opened:
+        for page in pages.values():
+            if page.group in {"shop", "payer", "admin"}:
+                path = folder / f"{page.name}-{width}-{scheme}.png"
+                opened.show(page).screenshot(path=path, full_page=True)
 
 
 def shoot_shop(page: Page, demo: Demo, shoot: Shoot) -> None:

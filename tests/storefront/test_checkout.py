@@ -12,7 +12,7 @@ from tests.scene import Plant, make_title
 from tests.storefront.shopping import BUYER, enter, only_order, pay, problem_of, put, review, to_hosted_page
 from tests.storefront.standin.running import StandIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 
 @pytest.fixture

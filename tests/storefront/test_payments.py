@@ -23,7 +23,7 @@ from tests.storefront.shopping import only_order, put, to_hosted_page
 from tests.storefront.standin.asking import submit
 from tests.storefront.standin.running import StandIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 HOURS = dt.timedelta(hours=2)
 CARD, DECLINED = "4242424242424242", "4000000000000002"

@@ -1,0 +1,175 @@
+"""What is amiss now, read from the rows of every floor: one fact for each matter, with its remedy. Changes nothing.
+
+Another kind of alert is another function in `SOURCES`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Count, Max, Q, QuerySet, Sum
+
+from archive.formats import FORMATS
+from archive.models import Image, ImageState
+from devices.models import Trouble
+from fulfillment import reasons
+from fulfillment.models import Job, Paper, Shipment
+from fulfillment.operators import HELD_BY_HAND
+from fulfillment.planning.model import Wait
+from storefront import differences
+from storefront.models import Mail, MoneyDifference, Order, Payment, Refund
+from storefront.pricing import format_amount
+
+MOST: Final = 50  # of one kind: after these, staff has to do with them first
+NEWS: Final = dt.timedelta(days=1)  # how long something that needs no hand is told
+NAMED: Final = 5  # orders that a text names; it counts the others
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`kind` and `key` name the matter for as long as it lasts; `text` says what it is and what to do."""
+
+    kind: str
+    key: str
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.key[:200])
+        object.__setattr__(self, "text", self.text if len(self.text) <= 1000 else self.text[:999] + "…")
+
+
+def all_facts(now: dt.datetime) -> Iterator[Fact]:
+    for source in SOURCES:
+        yield from source(now)
+
+
+REMEDIES: Final = {
+    MoneyDifference.Kind.UNMATCHED: "Pay it back, or find its order, under Money differences in the admin.",
+    MoneyDifference.Kind.NO_CHARGE: "Look at the payment at Stripe before the parcel leaves.",
+    MoneyDifference.Kind.PAID_BACK: "Decide whether the order goes on; cancel it, or mark this as looked at.",
+}
+
+
+def money_differences(now: dt.datetime) -> Iterator[Fact]:
+    for row in differences.unresolved()[:MOST]:
+        amount = f" {format_amount(row.amount_minor, row.currency)}" if row.amount_minor and row.currency else ""
+        text = f"{row.get_kind_display().capitalize()}:{amount} ({row.source}): {row.why}. "
+        yield Fact(f"money-{row.kind}", row.source, text + REMEDIES[MoneyDifference.Kind(row.kind)])
+
+
+def refused_refunds(now: dt.datetime) -> Iterator[Fact]:
+    stuck = Q(payment__order__state=Order.State.CANCELLATION_REQUESTED) | Q(difference__resolved_at=None, payment=None)
+    rows = Refund.objects.filter(stuck, state=Refund.State.REFUSED).select_related("payment__order")
+    asked = set(Refund.objects.filter(state=Refund.State.ASKED).values_list("session", flat=True))
+    for row in rows.order_by("id")[:MOST]:
+        if row.session in asked:
+            continue
+        amount = format_amount(row.amount_minor, row.currency)
+        whose = f"order {row.payment.order.number}" if row.payment else row.session
+        text = f"The refund of {amount} for {whose} was refused: {row.reason} Mend it at Stripe, then pay back again."
+        yield Fact("refund-refused", row.session, text)
+
+
+def disputes(now: dt.datetime) -> Iterator[Fact]:
+    stopped = Q(order__state=Order.State.CANCELLATION_REQUESTED)
+    rows = Payment.objects.filter(stopped | Q(dispute_over_at=None), disputed_at__isnull=False).select_related("order")
+    for payment in rows.order_by("id")[:MOST]:
+        text = f"The payment of order {payment.order.number} ({payment.order.total}) is disputed"
+        if payment.order.state == Order.State.SHIPPED:
+            text += " after it was shipped. Answer at Stripe with the tracking number."
+        elif payment.dispute_over_at is None:
+            text += ", and its production is stopped. Answer at Stripe; when the bank has decided, end the order here."
+        else:
+            text += ", and the bank has decided. Won: pay the order back. Lost: close it without paying back."
+        yield Fact("dispute", payment.key, text)
+
+
+def paid_back_elsewhere(now: dt.datetime) -> Iterator[Fact]:
+    rows = Refund.objects.filter(elsewhere=True, created_at__gt=now - NEWS, payment__order__state=Order.State.CANCELLED)
+    for row in rows.select_related("payment__order").order_by("id")[:MOST]:
+        if row.payment:
+            number = row.payment.order.number
+            text = f"Order {number} was paid back at Stripe, so it was cancelled here. If it is packed, unpack it."
+            yield Fact("paid-back-elsewhere", number, text)
+
+
+def held_work(now: dt.datetime) -> Iterator[Fact]:
+    """One fact for each reason and format: a shortage of blanks is one matter, however many jobs wait for them."""
+    held = Job.objects.filter(state=Job.State.HELD).exclude(reason=HELD_BY_HAND)
+    for row in held.values("reason", "format").annotate(jobs=Count("pk"), discs=Sum("copies")).order_by()[:MOST]:
+        reason, label = row["reason"], FORMATS[row["format"]].label
+        yield Fact(_kind_of_hold(reason), f"{reason}:{row['format']}", _held_text(reason, row, label))
+
+
+def _kind_of_hold(reason: str) -> str:
+    return {Wait.BLANKS.value: "media-needed", Wait.WRITER.value: "writer-needed"}.get(reason, "work-set-aside")
+
+
+def _held_text(reason: str, row: Mapping[str, Any], label: str) -> str:
+    what = f"{row['jobs']} job{'s' if row['jobs'] != 1 else ''} for {row['discs']} × {label}"
+    if reason == Wait.BLANKS.value:
+        return f"{what} wait for blanks. Load some and they go on by themselves."
+    if reason == Wait.WRITER.value:
+        return f"{what} wait for a writer of this format. Bring one back, or resume one that is draining."
+    held = Job.objects.filter(state=Job.State.HELD, reason=reason, format=row["format"]).order_by("rank")
+    named = ", ".join(held.values_list("reference", flat=True)[:NAMED])
+    return f"{what} set aside: {reasons.text(reason)} Look at it, then release: {named}."
+
+
+def failed_papers(now: dt.datetime) -> Iterator[Fact]:
+    rows = Paper.objects.filter(state=Paper.State.FAILED).exclude(shipment__state=Shipment.State.CANCELLED)
+    for kind, papers in rows.values_list("kind").annotate(papers=Count("pk")).order_by():
+        newest = rows.filter(kind=kind).order_by("-pk").values_list("shipment__reference", "reason").first()
+        if newest:
+            text = f"{papers} × {kind} not printed, the newest for {newest[0]}: {newest[1]} Mend it, then print again."
+            yield Fact("papers-failed", kind, text)
+
+
+def failed_images(now: dt.datetime) -> Iterator[Fact]:
+    waited_for = Image.objects.filter(state=ImageState.FAILED, pk__in=_open_jobs().values("image"))
+    for image in waited_for.order_by("pk")[:MOST]:
+        jobs = _open_jobs().filter(image=image).count()
+        text = f"The image of {image.source} can't be made: {image.reason} {jobs} jobs wait for it. Mend its source."
+        yield Fact("image-failed", str(image.pk), text)
+
+
+def failed_mail(now: dt.datetime) -> Iterator[Fact]:
+    failed = Mail.objects.filter(state=Mail.State.FAILED, created_at__gt=now - 7 * NEWS).exclude(order=None)
+    count = failed.count()
+    newest = failed.order_by("-pk").values_list("order__number", "reason").first()
+    if newest:
+        text = f"{count} mails could not be sent, the newest for {newest[0]}: {newest[1]} Check the address, or call."
+        yield Fact("mail-failed", "", text)
+
+
+def set_aside(now: dt.datetime) -> Iterator[Fact]:
+    """Rows whose work failed again and again: one fact for each step and reason."""
+    rows = Trouble.objects.filter(set_aside_at__isnull=False)
+    groups = rows.values("step", "reason").annotate(rows=Count("pk"), newest=Max("pk")).order_by("newest")[:MOST]
+    names = dict(rows.filter(pk__in=[group["newest"] for group in groups]).values_list("pk", "name"))
+    for group in groups:
+        count, name = group["rows"], names.get(group["newest"], "")
+        text = (
+            f"{group['step']} failed for {count}, the newest {name}: {group['reason'][:300]}. Mend it, then try again."
+        )
+        yield Fact("work-set-aside", f"{group['step']}: {group['reason']}", text)
+
+
+def _open_jobs() -> QuerySet[Job]:
+    return Job.objects.filter(state__in=Job.OPEN)
+
+
+SOURCES: Final[tuple[Callable[[dt.datetime], Iterator[Fact]], ...]] = (
+    money_differences,
+    refused_refunds,
+    disputes,
+    paid_back_elsewhere,
+    held_work,
+    set_aside,
+    failed_papers,
+    failed_images,
+    failed_mail,
+)

@@ -1,0 +1,68 @@
+"""`make bench`: measures and prints a table; with `--full` it goes to docs/benchmarks.md. Exit 1 for a missed bound."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.bench import fetching, mastering, recovering, writing
+from tests.bench.measuring import ROOT, Row, table
+
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+BENCHES: Final[dict[str, Callable[[Path, int], list[Row]]]] = {
+    "mastering": mastering.measure,
+    "fetching": fetching.measure,
+    "writing": writing.measure,
+    "recovering": recovering.measure,
+}
+BEGIN: Final = "<!-- measured: written by `make bench ARGS=--full` -->"
+END: Final = "<!-- end of what was measured -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure Spindle against its peers.", prog="make bench ARGS=…")
+    parser.add_argument("--full", action="store_true", help="more rounds, and write the table to docs/benchmarks.md")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (3, or 9 with --full)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHES)} (all)")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - set(BENCHES):
+        parser.error(f"{', '.join(sorted(unknown))} is unknown; there are {', '.join(BENCHES)}")
+    rounds = chosen.rounds or (9 if chosen.full else 3)
+    rows: list[Row] = []
+    for name in chosen.names or BENCHES:
+        print(f"{name} …", file=sys.stderr, flush=True)  # noqa: T201 - a command's word to its user
+        # On the disk that the shop would use; /tmp may be memory.
+        with tempfile.TemporaryDirectory(prefix="spindle-bench-", dir=ROOT / "build") as folder:
+            rows += BENCHES[name](Path(folder), rounds)
+    lines = [_machine(rounds), "", *table(rows)]
+    print("\n".join(lines))  # noqa: T201
+    if chosen.full:
+        _publish(lines)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def _machine(rounds: int) -> str:
+    load = os.getloadavg()[0]
+    day = dt.datetime.now(dt.UTC).date()
+    return (
+        f"{day}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        f"medians of {rounds} rounds in turns, load at the end {load:.1f}."
+    )
+
+
+def _publish(lines: list[str]) -> None:
+    text = PAGE.read_text()
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    PAGE.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]))
+
+
+if __name__ == "__main__":
+    (ROOT / "build").mkdir(exist_ok=True)
+    sys.exit(main())

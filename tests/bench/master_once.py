@@ -1,0 +1,33 @@
+"""A process that masters one folder as `archive add` does, and says how long it took. Not a benchmark by itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import django
+
+
+def main(source: Path, target: Path) -> None:
+    django.setup()
+    from archive.progress import unwatched  # noqa: PLC0415 - after Django's set-up
+    from archive.sources import read_source  # noqa: PLC0415
+    from tests.bench.measuring import peak_megabytes  # noqa: PLC0415
+
+    began = time.perf_counter()
+    found = read_source(source, "BENCH")
+    with target.open("w+b") as file:
+        found.write(file, unwatched)
+        found.check(target)
+        mastered = time.perf_counter()
+        os.fsync(file.fileno())
+    found.close()
+    print("seconds", mastered - began)  # noqa: T201
+    print("durable", time.perf_counter() - began)  # noqa: T201
+    print("megabytes", peak_megabytes())  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

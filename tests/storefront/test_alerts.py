@@ -1,0 +1,168 @@
+"""Alerts: one for each matter, told once, closed by itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from archive.models import Image
+from devices import trouble
+from devices.models import BlankBin, Writer
+from fulfillment import operators, tick
+from fulfillment.models import Job, Paper
+from fulfillment.planning.model import Wait
+from storefront import alerts, facts, outbox
+from storefront.facts import Fact
+from storefront.models import Alert, Mail
+from tests.at_once import at_once
+from tests.scene import Plant, ask_for, make_image
+
+pytestmark = pytest.mark.django_db
+
+NOW = dt.datetime(2026, 11, 18, 9, 0, tzinfo=dt.UTC)
+STAFF = "staff@spindle.example"
+
+
+@pytest.fixture(autouse=True)
+def staff_mail(settings: Settings) -> None:
+    settings.SPINDLE_STAFF_MAIL = STAFF
+
+
+def open_alerts() -> list[tuple[str, str]]:
+    return sorted(Alert.objects.filter(closed_at=None).values_list("kind", "key"))
+
+
+def after(**passed: float) -> dt.datetime:
+    return NOW + dt.timedelta(**passed)
+
+
+def test_a_fact_is_told_once_and_closed_when_it_is_gone() -> None:
+    fact = Fact("trial", "one", "Something is amiss. Mend it.")
+    assert [alerts.bring_in_step([fact], after(seconds=second)) for second in range(3)] == [1, 0, 0]
+    assert open_alerts() == [("trial", "one")]
+    mail = Mail.objects.get()
+    assert (mail.to, mail.subject) == (STAFF, "Spindle: trial")
+    assert mail.text.startswith("Something is amiss. Mend it.")
+    assert "/admin/storefront/alert/" in mail.text
+    alerts.bring_in_step([], after(minutes=1))
+    assert open_alerts() == []
+    assert Alert.objects.get().closed_at == after(minutes=1)
+
+
+def test_what_comes_and_goes_is_told_once_an_hour() -> None:
+    fact = Fact("trial", "one", "Something is amiss.")
+    for minute in range(0, 50, 10):
+        alerts.bring_in_step([fact], after(minutes=minute))
+        alerts.bring_in_step([], after(minutes=minute + 5))
+    assert (Alert.objects.count(), Mail.objects.count()) == (5, 1)
+    alerts.bring_in_step([fact], after(minutes=200))
+    assert Mail.objects.count() == 2
+
+
+def test_a_text_that_changes_is_not_told_again() -> None:
+    alerts.bring_in_step([Fact("trial", "one", "2 jobs wait.")], NOW)
+    alerts.bring_in_step([Fact("trial", "one", "3 jobs wait.")], NOW)
+    assert Alert.objects.get().text == "3 jobs wait."
+    assert Mail.objects.count() == 1
+
+
+def test_without_an_address_the_admin_alone_shows_it(settings: Settings, admin_client: Client) -> None:
+    settings.SPINDLE_STAFF_MAIL = ""
+    alerts.bring_in_step([Fact("trial", "one", "Something is amiss.")], NOW)
+    assert not Mail.objects.exists()
+    assert b"Something is amiss." in admin_client.get("/admin/storefront/alert/").content
+
+
+def test_the_mail_goes_out_by_the_one_outbox(mailoutbox: list[object]) -> None:
+    alerts.bring_in_step([Fact("trial", "one", "Something is amiss.")], NOW)
+    assert outbox.send_waiting(NOW) == 1
+    assert len(mailoutbox) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_six_watches_at_once_open_one_alert() -> None:
+    fact = Fact("trial", "one", "Something is amiss.")
+    opened = at_once(*[lambda: alerts.bring_in_step([fact], NOW)] * 6)
+    assert sum(opened) == 1
+    assert (Alert.objects.count(), Mail.objects.count()) == (1, 1)
+    at_once(*[lambda: alerts.bring_in_step([], NOW)] * 6)
+    assert open_alerts() == []
+
+
+def test_one_shortage_of_blanks_is_one_alert_and_ends_by_loading(plant: Plant) -> None:
+    for drive in ("d1", "d2"):
+        BlankBin.objects.create(writer=plant.writer, bin=drive, format="cd", kind="CD-R", counted=True)
+    for number in range(3):
+        ask_for(2, make_image(f"image-{number}"))
+    plant.turn()
+    assert set(Job.objects.values_list("state", "reason")) == {("held", "media-needed")}
+    alerts.watch(NOW)
+    assert open_alerts() == [("media-needed", "media-needed:cd")]
+    text = Alert.objects.get().text
+    assert text.startswith("3 jobs for 6 × CD wait for blanks.")
+    BlankBin.objects.update(loaded=50)
+    plant.turn()
+    alerts.watch(after(minutes=1))
+    assert open_alerts() == []
+    assert Mail.objects.filter(to=STAFF).count() == 1
+
+
+def test_work_that_waits_for_a_writer_is_one_alert(plant: Plant) -> None:
+    Writer.objects.update(draining=True)
+    ask_for(1)
+    ask_for(1, make_image("another"))
+    plant.turn()
+    alerts.watch(NOW)
+    assert open_alerts() == [("writer-needed", f"{Wait.WRITER.value}:cd")]
+    assert "resume one that is draining" in Alert.objects.get().text
+
+
+def test_a_job_set_aside_names_itself_and_one_held_by_hand_does_not(plant: Plant) -> None:
+    bad, by_hand = ask_for(1), ask_for(1, make_image("another"))
+    Job.objects.filter(pk=bad.pk).update(state="held", reason="too-many-bad-discs")
+    assert operators.hold(by_hand, "user:1 Anna", NOW)
+    alerts.watch(NOW)
+    assert open_alerts() == [("work-set-aside", "too-many-bad-discs:cd")]
+    assert bad.reference in Alert.objects.get().text
+    assert operators.release(Job.objects.get(pk=bad.pk), "user:1 Anna", NOW)
+    alerts.watch(NOW)
+    assert open_alerts() == []
+
+
+def test_rows_that_a_tick_set_aside_are_one_alert_for_each_reason(plant: Plant) -> None:
+    rows = [ask_for(1, make_image(name)) for name in ("a", "b")]
+    for row in rows:
+        for minute in range(trouble.TRIES):
+            trouble.note("fulfillment.plan", row, ValueError("no such thing"), after(minutes=minute))
+    alerts.watch(NOW)
+    ((kind, key),) = open_alerts()
+    assert (kind, key) == ("work-set-aside", "fulfillment.plan: ValueError: no such thing")
+
+
+def test_papers_and_images_that_failed_are_told(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    Paper.objects.update(state="failed", reason="The printer is gone.")
+    assert Paper.objects.exists()
+    waiting = ask_for(1, make_image("broken"))
+    Image.objects.filter(pk=waiting.image_id).update(
+        state="failed", reason="Its folder is empty.", sha256=None, size=None
+    )
+    alerts.watch(NOW)
+    kinds = {kind for kind, _ in open_alerts()}
+    assert {"papers-failed", "image-failed"} <= kinds
+    assert job.shipment.reference in Alert.objects.filter(kind="papers-failed").first().text  # type: ignore[union-attr]  # it is there
+
+
+def test_watching_costs_no_more_queries_for_more_jobs(plant: Plant, django_assert_max_num_queries: object) -> None:
+    for number in range(4):
+        ask_for(1, make_image(f"image-{number}"))
+    Job.objects.update(state="held", reason="media-needed")
+    tick.roll(timezone.now())
+    with django_assert_max_num_queries(14):  # type: ignore[operator]  # pytest-django's own fixture
+        list(facts.all_facts(NOW))
