@@ -26,7 +26,15 @@ from fulfillment.tasks import nudge
 from storefront import differences, lifecycle, outbox, refunding
 from storefront.models import Order, Payment
 from storefront.orders import AlreadyPlaced
-from storefront.payer import Checkout, CheckoutLine, CheckoutRequest, PayerBusy, PayerRefused, PayerUnreachable, payer
+from storefront.payer import (
+    Checkout,
+    CheckoutLine,
+    CheckoutRequest,
+    PayerBusy,
+    PayerRefused,
+    PayerUnreachable,
+    payer,
+)
 from storefront.promises import FirstPromise, first_promise
 
 log = logging.getLogger(__name__)

@@ -83,7 +83,7 @@ SPINDLE_BASE_URL = env("SPINDLE_BASE_URL", "http://127.0.0.1:8000").rstrip("/") 
 SPINDLE_POLICY = env("SPINDLE_POLICY", "fulfillment.planning.policies.FirstCome")
 SPINDLE_IMAGE_MAKER = env("SPINDLE_IMAGE_MAKER", "archive.mastering.master_folder")
 SPINDLE_LABEL_PRINTER = env("SPINDLE_LABEL_PRINTER", "" if SPINDLE_PRODUCTION else "fulfillment.printers.FolderPrinter")
-SPINDLE_PAYER = env("SPINDLE_PAYER", "storefront.payer.StripePayer")
+SPINDLE_PAYER = env("SPINDLE_PAYER", "storefront.stripe_payer.StripePayer")
 
 # --- Stripe; the stand-in speaks the same wire --------------------------------------------------
 

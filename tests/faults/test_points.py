@@ -17,7 +17,7 @@ CALL = ("before-call", "after-reply")
 PATH = (
     ("web", "storefront.orders._make", EDGES),
     ("web", "storefront.payments._begin", EDGES),
-    ("web", "storefront.payer.StripePayer.open_checkout", CALL),
+    ("web", "storefront.stripe_payer.StripePayer.open_checkout", CALL),
     ("stripe", "storefront.standin.pages.pay", EDGES),
     ("web", "storefront.views.checkout.paid", (*CALL, *EDGES)),  # F2, on the way back from the payer
     ("web", "storefront.views.webhooks._settle", (*CALL, *EDGES)),  # F2, told by the payer

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from devices.models import BlankBin, Trouble, Writer
 from fulfillment import operators
-from fulfillment.models import Carrier, Job, Paper, Shipment
+from fulfillment.models import Calendar, Carrier, Job, Paper, Shipment
 from storefront.models import Alert, MoneyDifference, Product, ProviderEvent
 from tests.gates.pages import World, furnishing, visit
 from tests.gates.pages_orders import paid_back_order, ship
@@ -172,7 +172,7 @@ def change_errors(world: World) -> Any:
 
 @visit("admin-closing-days-errors", "admin")
 def closing_days_errors(world: World) -> Any:
-    url = reverse("admin:fulfillment_calendar_change", args=[1])
+    url = reverse("admin:fulfillment_calendar_change", args=[Calendar.objects.latest("id").pk])
     forms = {"closing_days-TOTAL_FORMS": 1, "closing_days-INITIAL_FORMS": 0, "closing_days-0-name": "New Year"}
     return signed_in().post(url, {"name": "", "opens": "late", **forms})
 

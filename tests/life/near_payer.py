@@ -22,7 +22,6 @@ from django.db import connection
 from django.http import HttpRequest
 from django.urls import resolve
 
-from storefront.payer import StripePayer
 from storefront.standin import paying, refunds
 from storefront.standin.cards import Card, Decline
 from storefront.standin.config import Config
@@ -32,6 +31,7 @@ from storefront.standin.ledger import SCHEMA, Ledger
 from storefront.standin.program import ENVIRON_KEY, StandIn
 from storefront.standin.sessions import expire_overdue
 from storefront.standin.webhooks import signature
+from storefront.stripe_payer import StripePayer
 
 KEY: Final = "sk_test_standin"
 SECRET: Final = "whsec_near"

@@ -17,7 +17,8 @@ from fulfillment.models import Job, Shipment
 from storefront import cancelling, payments, progress, refunding
 from storefront.cancelling import Outcome
 from storefront.models import Mail, MoneyDifference, Order, Payment, Refund
-from storefront.payer import StripePayer, payer
+from storefront.payer import payer
+from storefront.stripe_payer import StripePayer
 from tests.at_once import at_once
 from tests.scene import Plant, make_title
 from tests.storefront.money import DISPUTED_CARD, charged, deliver, event_of, intent_of, paid, session_of, unheard

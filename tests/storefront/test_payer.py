@@ -24,10 +24,10 @@ from storefront.payer import (
     Payer,
     PayerRefused,
     PayerUnreachable,
-    StripePayer,
     payer,
 )
 from storefront.standin.webhooks import signature
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import order, payer_for, submit
 from tests.storefront.standin.running import StandIn, running_standin
 

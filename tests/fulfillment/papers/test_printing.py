@@ -86,7 +86,7 @@ def test_a_paper_that_fails_is_tried_again_later_and_the_others_are_printed(
     slip = Paper.objects.get(kind=Paper.Kind.PACKING_SLIP)
     assert (slip.state, slip.attempts, slip.reason) == ("waiting", 1, "OSError: out of A4")
     assert slip.next_try_at == NOW + dt.timedelta(minutes=1)
-    assert caplog.messages == ["paper packing-slip of S-4K7P2M9X: OSError: out of A4; next try in 0:01:00"]
+    assert caplog.messages == ["paper packing-slip of S-4K7P2M9X: out of A4; next try in 0:01:00"]
 
 
 def test_the_fifth_failure_is_the_last(settings: Settings) -> None:

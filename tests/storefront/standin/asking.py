@@ -9,7 +9,8 @@ from uuid import uuid4
 import stripe
 import urllib3
 
-from storefront.payer import CheckoutLine, CheckoutRequest, StripePayer
+from storefront.payer import CheckoutLine, CheckoutRequest
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.running import StandIn
 
 GOOD: Final = "4242 4242 4242 4242"

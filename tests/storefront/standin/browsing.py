@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from storefront.payer import StripePayer
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import order
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
-from storefront.payer import StripePayer
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import payer_for, sdk_for
 from tests.storefront.standin.running import Receiver, StandIn, receiving_webhooks, running_standin
 

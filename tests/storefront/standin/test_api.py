@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from storefront.payer import StripePayer
 from storefront.standin.wire import API_VERSION
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import get, order, pool, session_fields, submit
 from tests.storefront.standin.running import StandIn
 

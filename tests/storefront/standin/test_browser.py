@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, expect
 
-from storefront.payer import StripePayer
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import order
 from tests.storefront.standin.browsing import fill, page_of
 from tests.storefront.standin.running import ROOT, StandIn

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storefront.payer import CheckoutLine, CheckoutStatus, StripePayer
+from storefront.payer import CheckoutLine, CheckoutStatus
 from storefront.standin.cards import IBAN_THAT_FAILS, IBAN_THAT_PAYS, TEST_CARDS, Decline
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import get, order, payer_for, post, sdk_for, session_fields, submit
 from tests.storefront.standin.running import StandIn, await_until, running_standin
 

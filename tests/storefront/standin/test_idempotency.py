@@ -10,7 +10,8 @@ import pytest
 import stripe
 import urllib3
 
-from storefront.payer import PayerUnreachable, StripePayer
+from storefront.payer import PayerUnreachable
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import order, payer_for, pool, sdk_for, session_fields, submit
 from tests.storefront.standin.running import StandIn, await_until, running_standin
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from storefront.payer import BadSignature, PayerEvent, StripePayer
+from storefront.payer import BadSignature, PayerEvent
 from storefront.standin.webhooks import LONGEST_WAIT, signature, wait_after
 from storefront.standin.wire import API_VERSION
+from storefront.stripe_payer import StripePayer
 from tests.storefront.standin.asking import order, payer_for, submit
 from tests.storefront.standin.running import (
     Delivery,
