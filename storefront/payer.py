@@ -1,4 +1,4 @@
-"""The gateway to whoever takes the money: what it is asked, and what it answers. `SPINDLE_PAYER` names who is behind it.
+"""The gateway to whoever takes the money: what it is asked and what it answers. `SPINDLE_PAYER` names who is behind it.
 
 Keeps nothing, decides nothing about orders, and must never be called inside a database transaction.
 """

@@ -146,6 +146,8 @@ MIDDLEWARE = [
     "storefront.probes.Probes",  # above all that looks at the Host header, the scheme or the session
     "storefront.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # these two above what may refuse a request
+    "storefront.access.private_pages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -153,8 +155,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "storefront.access.private_pages",
     "storefront.limits.Doorkeeper",
     "axes.middleware.AxesMiddleware",
 ]
