@@ -15,10 +15,12 @@ from archive.models import Image, ImageState
 
 # How long a holder may be silent. Renewed every few seconds, so only a dead or stopped process lets it run out.
 LEASE: Final = timedelta(seconds=12)
-TRIES: Final = 3  # that ended without a word: then making it takes its whole process down, and somebody has to look
+TRIES: Final = 3  # that ended without a word or with the task's time: then somebody has to look
 
 NO_LEASE: Final[dict[str, object]] = {"lease_owner": "", "lease_until": None, "tries": 0}
-ENDED_ITS_PROCESS: Final = "Making it ended the whole process three times: is there enough memory? Then try again."
+ENDED_ITS_PROCESS: Final = (
+    "Making it took its process down or all its time, three times: mind memory and disk. Then try again."
+)
 
 
 def to_make(now: datetime) -> QuerySet[Image]:
@@ -65,9 +67,10 @@ def give_up(image: Image, owner: str, reason: str) -> bool:
     return bool(_held(image, owner).update(state=ImageState.FAILED, reason=reason, **NO_LEASE))
 
 
-def release(image: Image, owner: str) -> bool:
-    """mastering → waiting: the holder was told to stop."""
-    return bool(_held(image, owner).update(state=ImageState.WAITING, **NO_LEASE))
+def release(image: Image, owner: str, *, tried: bool = False) -> bool:
+    """mastering → waiting: the holder was told to stop. tried: that was a try, which stays counted."""
+    tries = {"tries": F("tries")} if tried else {}
+    return bool(_held(image, owner).update(state=ImageState.WAITING, **(NO_LEASE | tries)))
 
 
 def retry(image: Image) -> bool:

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import Error, connection
 from django.utils import timezone
 
@@ -89,6 +90,8 @@ def make_waiting() -> int:
             log.warning("Image %s was given up: %s", image.pk, error.text)
         except LeaseLostError:
             log.info("Image %s was taken over by another process.", image.pk)
+        except SoftTimeLimitExceeded:  # it was released, and the next run begins with it
+            raise
         except Exception:  # it was given up with its reason; the other images are made
             log.exception("Image %s was given up.", image.pk)
     return made
@@ -113,7 +116,8 @@ def _write(source: Source, draft: Draft, watch: Watch) -> Made:
     try:
         made = source.write(draft.file, watch)
         if os.fstat(draft.file.fileno()).st_size != source.size:
-            raise changed(source.path)
+            text = f"the image of {source.path} has another size than was laid out: its maker is at fault."
+            raise ArchiveError("source", text)
         with ThreadPoolExecutor(1) as beside:  # the disk needs its time; the folders are looked at meanwhile
             synced = beside.submit(os.fsync, draft.file.fileno())
             source.check(draft.path)
@@ -143,6 +147,9 @@ def _held(image: Image, owner: str, watch: Watch) -> Iterator[Watch]:
         raise
     except ArchiveError as error:
         lifecycle.give_up(image, owner, error.text)
+        raise
+    except SoftTimeLimitExceeded:  # perhaps those before it took the time: its try stays counted, three are too many
+        lifecycle.release(image, owner, tried=True)
         raise
     except Exception as error:
         lifecycle.give_up(image, owner, f"{type(error).__name__}: {error}")

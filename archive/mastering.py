@@ -83,7 +83,7 @@ class FolderDisc:
         )
         self._sources: list[SourceFile] = []
         self._iso: Any = pycdlib.PyCdlib()  # its types say less than it takes
-        with without_collector(), dated(self.date):
+        with without_collector(), dated(self.date) as set_date:
             self._iso.new(
                 interchange_level=3,
                 joliet=3,
@@ -94,8 +94,8 @@ class FolderDisc:
             )
             self._iso.set_relocated_name("RR_MOVED", _free_name("rr_moved", tree))
             for entry in tree.entries:
-                with dated(entry.time):
-                    self._add(tree, entry, spelt[entry.path])
+                set_date(entry.time)
+                self._add(tree, entry, spelt[entry.path])
         self.size = int(self._iso.pvd.space_size) * int(self._iso.logical_block_size)
 
     @property
@@ -122,6 +122,8 @@ class FolderDisc:
             self._iso.inodes = sorted(filter(Inode.get_data_length, self._iso.inodes), key=Inode.extent_location)
             self._iso.write_fp(file, blocksize=CHUNK, progress_cb=lambda done, total: watch(WRITING, done, total))
             file_hash.finish()
+            for source in self._sources:
+                source.check_empty()
             sha256 = file.hexdigest()
         self.close()  # what checks the image wants the memory
         return Written(

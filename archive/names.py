@@ -36,6 +36,8 @@ class Spelling:
 
 
 def _d_characters(text: str) -> str:
+    if text.isascii():  # nearly all are, and nothing in them can be taken apart
+        return NOT_D_CHARACTER.sub("_", text.upper())
     plain = unicodedata.normalize("NFKD", text)
     kept = "".join(character for character in plain if not unicodedata.combining(character))
     return NOT_D_CHARACTER.sub("_", kept.upper())

@@ -50,9 +50,12 @@ class SourceFile:
         if self._descriptor is None:
             self._descriptor = open_source(self._root / self.path)
             self._compare()
-        data = os.read(self._descriptor, count)
-        while len(data) < count and (more := os.read(self._descriptor, count - len(data))):
-            data += more
+        try:
+            data = os.read(self._descriptor, count)
+            while len(data) < count and (more := os.read(self._descriptor, count - len(data))):
+                data += more
+        except OSError as error:
+            raise ArchiveError("source", f"{self._root / self.path} can't be read: {error.strerror}.") from error
         if len(data) < count:
             raise changed(self._root / self.path)
         self._note_place(len(data))
@@ -62,6 +65,15 @@ class SourceFile:
             self._compare()  # nor may it have changed while it was read
             self.close()
         return data
+
+    def check_empty(self) -> None:
+        """An empty file is never read, so nothing else tells whether it was filled meanwhile. Raises ArchiveError."""
+        if self._entry.size == 0:
+            self._descriptor = open_source(self._root / self.path)
+            try:
+                self._compare()
+            finally:
+                self.close()
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()

@@ -6,7 +6,7 @@ Must be called inside a transaction that holds the writer's row.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from devices import lifecycle, trouble
+from devices import foreign, lifecycle, trouble
 from devices.agent import wire
 from devices.log import log
 from devices.models import DeviceEvent, Disc, Write, Writer
@@ -25,6 +25,7 @@ from devices.text import clean
 ACTOR: Final = "agent"
 # A report may have left the agent just before it accepted the write.
 MISSING_AFTER: Final = timedelta(seconds=10)
+_BEGUN: Final = {wire.DiscState.STARTED, wire.DiscState.GOOD, wire.DiscState.BAD, wire.DiscState.UNKNOWN}
 _ENOUGH: Final = {
     wire.Layout.ISO.value: {wire.Verified.DIGEST, wire.Verified.MACHINE},
     wire.Layout.AUDIO.value: {wire.Verified.DIGEST, wire.Verified.OFFSET, wire.Verified.MACHINE},
@@ -42,28 +43,59 @@ class Outcome:
 def book_report(
     writer: Writer, answers: Collection[wire.WriteAnswer], now: datetime
 ) -> tuple[list[UUID], list[wire.WriteAnswer]]:
-    """Books all writes of a report. The uuids whose final result is stored: those may leave the state; and those
-    writes that this server never gave."""
+    """Books all writes of a report. The uuids whose final result is stored: those may leave the state; and the
+    unknown work: what this server never gave, or gave up as never sent and the agent made all the same."""
     uuids = {answer.uuid for answer in answers}
     at_agent = Q(state__in=WRITE_AT_AGENT)
     writes = {write.uuid: write for write in writer.writes.filter(Q(uuid__in=uuids) | at_agent)}
-    _note_unknown(writer, uuids - writes.keys(), now)
     discs = discs_of([writes[uuid] for uuid in uuids & writes.keys()])
     recorded: list[UUID] = []
-    said = {writes[answer.uuid]: answer for answer in answers if answer.uuid in writes}
+    ours = sorted((answer for answer in answers if answer.uuid in writes), key=lambda answer: writes[answer.uuid].pk)
+    # In one order everywhere: two transactions that lock the same writes in two orders would be a deadlock.
+    said = {writes[answer.uuid]: answer for answer in ours}
+    unknown = [answer for answer in answers if answer.uuid not in writes or _is_made_unasked(discs, answer, writes)]
+    unasked = {answer.uuid for answer in unknown}
+    foreign.note(writer, unknown, now)
 
     def book(write: Write) -> None:
         with transaction.atomic():
             book_write(write, discs[write.pk], said[write], now)
+        _note_waiting(write, said[write])
         # Only what was stored may leave the agent's state.
-        if write.final and said[write].state in {wire.WriteState.DONE, wire.WriteState.CANCELLED}:
+        if (
+            write.uuid not in unasked
+            and write.final
+            and said[write].state in {wire.WriteState.DONE, wire.WriteState.CANCELLED}
+        ):
             recorded.append(write.uuid)
 
     trouble.each("devices.book-write", said, book, now)
     for write in writes.values():
         if write.uuid not in uuids:
             _note_missing(write, now)
-    return recorded, [answer for answer in answers if answer.uuid not in writes]
+    return recorded, unknown
+
+
+def _is_made_unasked(
+    discs: Mapping[int, dict[str, Disc]], answer: wire.WriteAnswer, writes: Mapping[UUID, Write]
+) -> bool:
+    """Whether discs were begun that are cancelled here, as after a restore: the job was given new ones meanwhile."""
+    known = discs[writes[answer.uuid].pk]
+    return any(
+        result.state in _BEGUN
+        and (result.state != wire.DiscState.BAD or result.started_at is not None)
+        and (disc := known.get(result.serial)) is not None
+        and disc.state == DiscState.CANCELLED
+        for result in answer.discs
+    )
+
+
+def _note_waiting(write: Write, answer: wire.WriteAnswer) -> None:
+    """A write that is over here and has discs that wait at the agent: dispatch gives those up there."""
+    waits = write.final and any(result.state == wire.DiscState.PLANNED for result in answer.discs)
+    if waits != write.waits_there:
+        Write.objects.filter(pk=write.pk).update(waits_there=waits)
+        write.waits_there = waits
 
 
 def book_write(write: Write, discs: dict[str, Disc], answer: wire.WriteAnswer, now: datetime) -> None:
@@ -154,19 +186,14 @@ def _note_missing(write: Write, now: datetime) -> None:
 
 
 def note_reads(writer: Writer, uuids: Iterable[UUID], now: datetime) -> None:
-    """This server asks for no reads, so every read is one that it does not know."""
-    _note_unknown(writer, uuids, now, "read")
-
-
-def _note_unknown(writer: Writer, uuids: Iterable[UUID], now: datetime, what: str = "write") -> None:
-    """One event per write or read that is not ours, however often it is reported."""
+    """One event per read, however often it is reported. This server asks for none, so it knows none of them."""
     names = {str(uuid) for uuid in uuids}
     if not names:
         return
-    known = DeviceEvent.objects.filter(writer=writer, kind=f"unknown-{what}", new__in=names)
+    known = DeviceEvent.objects.filter(writer=writer, kind="unknown-read", new__in=names)
     for name in sorted(names - set(known.values_list("new", flat=True))):
-        text = f"The agent reports {what} {name}, which this server never sent to {writer}."
-        log(writer.pk, f"unknown-{what}", now=now, actor=ACTOR, new=name, text=text)
+        text = f"The agent reports read {name}, which this server never sent to {writer}."
+        log(writer.pk, "unknown-read", now=now, actor=ACTOR, new=name, text=text)
 
 
 def _note_once(write: Write, kind: str, serial: str, text: str, now: datetime) -> None:

@@ -13,15 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q, QuerySet
-from structlog.contextvars import bound_contextvars
+from django.db.models import Q
 
-from devices import lifecycle, reports, trouble, visits
+from devices import errands, lifecycle, reports, trouble, visits
 from devices.addresses import AddressRefused
 from devices.agent import wire
 from devices.client import AgentClient, AgentConfused, AgentError, AgentFailed, AgentRefused
 from devices.models import Write, Writer
-from devices.states import WRITE_AT_AGENT, Keyword, WriteState
+from devices.states import Keyword, WriteState
 
 ACTOR: Final = "tick"
 BUDGET: Final = 30.0  # seconds of calls in one visit; the rest waits for the next
@@ -78,12 +77,13 @@ def attend(writer_pk: int, now: datetime) -> None:
 def _visit(visit: _Visit) -> None:
     try:
         _ask_if_silent(visit)
-        _pass_on_cancellations(visit)
-        _look_for_missing(visit)
+        _each(visit, errands.CANCEL, _cancel)
+        _each(visit, errands.END, _end)
+        _each(visit, errands.LOOK_FOR, _look_for)
         if visit.writer.takes_work:
-            _give_writes(visit)
+            _each(visit, errands.GIVE, _give_if_ready)
         else:
-            _settle_sent(visit)
+            _each(visit, errands.SETTLE, _settle_one_sent)
     except _Halted:
         return
 
@@ -108,7 +108,7 @@ def _ask_if_silent(visit: _Visit) -> None:
     visit.client.journal = writer.journal_id
 
 
-def _each(visit: _Visit, step: str, writes: QuerySet[Write], work: Callable[[_Visit, Write], None]) -> None:
+def _each(visit: _Visit, step: str, work: Callable[[_Visit, Write], None]) -> None:
     """`work` for one after another while the visit lasts; one that can't be done never stops the others.
 
     What is logged meanwhile, here and at the agent, names the write.
@@ -116,36 +116,32 @@ def _each(visit: _Visit, step: str, writes: QuerySet[Write], work: Callable[[_Vi
 
     def guarded(write: Write) -> None:
         if visit.over:
-            return
-        with bound_contextvars(**write.about):
-            try:
-                work(visit, write)
-            except (AgentConfused, AgentFailed, AgentRefused) as error:
-                # This write, or all that it is asked? Then asking for its state fails as well, and ends the visit.
-                visit.client.state()
-                raise _NotTaken(f"Its agent does not take it: {error}") from error
+            raise trouble.NotTried
+        try:
+            work(visit, write)
+        except (AgentConfused, AgentFailed, AgentRefused) as error:
+            # This write, or all that it is asked? Then asking for its state fails as well, and ends the visit.
+            visit.client.state()
+            raise _NotTaken(f"Its agent does not take it: {error}") from error
 
-    rows = writes.order_by("id").exclude(pk__in=trouble.left_alone(step, visit.now))[:MOST_WRITES]
+    ready = Q(retry_at=None) | Q(retry_at__lte=visit.now) if step == errands.GIVE else Q()
+    rows = visit.writer.writes.filter(ready, errands.ERRANDS[step]).order_by("id")
+    rows = rows.exclude(pk__in=trouble.left_alone(step, visit.now))[:MOST_WRITES]
     trouble.each(step, rows, guarded, visit.now, not_the_rows=(_Halted, AgentError))
-
-
-def _pass_on_cancellations(visit: _Visit) -> None:
-    asked = visit.writer.writes.filter(state__in=WRITE_AT_AGENT, cancel_requested=True, cancel_sent_at=None)
-    _each(visit, "devices.cancel-write", asked, _cancel)
 
 
 def _cancel(visit: _Visit, write: Write) -> None:
     visit.client.cancel_write(write.uuid)
-    Write.objects.filter(pk=write.pk).update(cancel_sent_at=visit.now)
     if write.state == WriteState.SENT:
         # Whether it ever arrived is not known; from now on the agent refuses it.
         _settle_one_sent(visit, write)
+    Write.objects.filter(pk=write.pk).update(cancel_sent_at=visit.now)  # last: until then it is done again
 
 
-def _look_for_missing(visit: _Visit) -> None:
-    """Accepted writes that the newest report does not name."""
-    missing = visit.writer.writes.filter(state__in=WRITE_AT_AGENT, missing_since__isnull=False)
-    _each(visit, "devices.look-for-write", missing, _look_for)
+def _end(visit: _Visit, write: Write) -> None:
+    """Discs wait at the agent of a write that is over here: they are given up there, too."""
+    visit.client.cancel_write(write.uuid)
+    Write.objects.filter(pk=write.pk).update(waits_there=False)  # the next report says whether they still do
 
 
 def _look_for(visit: _Visit, write: Write) -> None:
@@ -157,13 +153,8 @@ def _look_for(visit: _Visit, write: Write) -> None:
         reports.take_answer(write, answer, visit.now)
 
 
-def _settle_sent(visit: _Visit) -> None:
-    """The writer takes nothing new: learn what became of calls without an answer, without repeating them."""
-    sent = visit.writer.writes.filter(state=WriteState.SENT)
-    _each(visit, "devices.settle-write", sent, _settle_one_sent)
-
-
 def _settle_one_sent(visit: _Visit, write: Write) -> None:
+    """The writer takes nothing new: learn what became of a call without an answer, without repeating it."""
     answer = visit.client.write(write.uuid)
     if answer is not None and answer.discs:
         reports.take_answer(write, answer, visit.now)
@@ -175,12 +166,6 @@ def _settle_one_sent(visit: _Visit, write: Write) -> None:
 
 
 # --- Giving writes --------------------------------------------------------------------------------
-
-
-def _give_writes(visit: _Visit) -> None:
-    ready = Q(retry_at=None) | Q(retry_at__lte=visit.now)
-    waiting = visit.writer.writes.filter(ready, state__in=[WriteState.QUEUED, WriteState.SENT], cancel_requested=False)
-    _each(visit, "devices.give-write", waiting, _give_if_ready)
 
 
 def _give_if_ready(visit: _Visit, write: Write) -> None:
@@ -198,7 +183,7 @@ def _give(visit: _Visit, write: Write) -> None:
         else lifecycle.move_write(write, WriteState.SENT, now=visit.now, actor=ACTOR)
     )
     if not marked:
-        return
+        raise trouble.NotTried  # somebody was first
     try:
         visit.client.put_write(write.uuid, order_of(write))
     except AgentRefused as refused:
@@ -264,7 +249,7 @@ def _has_image(visit: _Visit, write: Write) -> bool:
     sha256 = write.image_sha256
     if sha256 not in visit.images:
         if len(visit.images) >= MOST_IMAGES:
-            return False
+            raise trouble.NotTried
         visit.images[sha256] = _look_for_image(visit, write)
     found = visit.images[sha256]
     if isinstance(found, AgentRefused):

@@ -224,7 +224,7 @@ def lose_journal(writer: Writer, text: str, *, now: datetime, actor: str) -> boo
         reasons = with_reason(writer.reasons, Keyword.JOURNAL_LOST.value, text, now)
         if not settle_writer(writer, state=WriterState.STOPPED, reasons=reasons, now=now, actor=actor):
             return False
-        for write in writer.writes.filter(state__in=WRITE_AT_AGENT):
+        for write in writer.writes.filter(state__in=WRITE_AT_AGENT).order_by("pk"):  # as everywhere: no deadlock
             for disc in write.discs.select_related("write").exclude(state__in=DISC_FINAL):
                 move_disc(disc, DiscState.UNKNOWN, now=now, actor=actor, reason=text)
             move_write(write, WriteState.DONE, now=now, actor=actor, reason=text, missing_since=None)

@@ -131,7 +131,7 @@ def _take(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer
     known_boot = state.boot_id == writer.boot_id
     superseded = not known_boot and writer.boots.filter(boot_id=state.boot_id).exclude(superseded_at=None).exists()
     verdict = judge(writer, state, superseded)
-    if verdict == Verdict.RESTART and _went_back(writer, state):
+    if verdict in {Verdict.FIRST, Verdict.RESTART} and _went_back(writer, state):
         verdict = Verdict.LOST
     if verdict in {Verdict.LOST, Verdict.SECOND}:
         return _halt(writer, verdict, state, now)

@@ -7,7 +7,8 @@ from typing import Final
 from celery import shared_task
 from django.utils import timezone
 
-from devices import dispatch, reports, visits
+from devices import dispatch, errands, reports, trouble, visits
+from devices.models import Write
 from devices.nudging import send_soon
 
 # Seconds that a message may wait for a free worker: by then later ticks have sent others for the same writer.
@@ -19,6 +20,7 @@ def tick() -> None:
     """Notes who fell silent, and sends one `attend` per writer that there is something to do for."""
     now = timezone.now()
     reports.note_silence(now)
+    trouble.sweep({step: Write.objects.filter(errand) for step, errand in errands.ERRANDS.items()})
     for writer_pk in visits.due(now):
         # One message each, so that an agent that does not answer delays nobody else.
         attend.apply_async((writer_pk,), expires=ATTEND_WITHIN)

@@ -6,13 +6,14 @@ A row that fails never stops its siblings. The one piece of its kind: the apps a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from structlog.contextvars import bound_contextvars
 
 from devices.models import Trouble
@@ -26,8 +27,15 @@ Result = TypeVar("Result")
 PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=30))  # between the tries; after the last one it is set aside
 TRIES: Final = len(PAUSES) + 1
 _MOST_CULPRITS: Final = 8  # more rows than these don't fail by themselves: then what they have in common is broken
-# A deadlock, a lock that was not had in time, a lost connection: never the row's fault, and over by the next tick.
 OF_THE_DATABASE: Final = (OperationalError, InterfaceError)
+# Of an OperationalError: only these say that the statement itself can't be done, as a row's would be each time.
+_OF_THE_STATEMENT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG}
+# SQLSTATE: connection, rollback of a deadlock, resources, a lock not had, shutdown, the system, read-only for now.
+_PASSING: Final = ("08", "40", "53", "55P03", "57P", "58", "25006")
+
+
+class NotTried(Exception):
+    """Raised by `work` where it did not come to the row: neither a failure nor a success."""
 
 
 def left_alone(step: str, now: datetime) -> list[str]:
@@ -57,22 +65,28 @@ def each(
         try:
             with bound_contextvars(**getattr(row, "about", {})):
                 work(row)
-        except OF_THE_DATABASE as error:
-            if not connection.is_usable():
-                raise
-            logger.warning("%s %s waits for the next tick: %s", step, row.pk, error)
+        except NotTried:
+            continue
         except not_the_rows:
             raise
-        except SoftTimeLimitExceeded as error:
-            note(step, row, error, now)
-            raise
         except Exception as error:
-            note(step, row, error, now)
+            _take_failure(step, row, error, now)
         else:
             went_well += 1
             if trouble:
                 trouble.delete()
     return went_well
+
+
+def _take_failure(step: str, row: Model, error: Exception, now: datetime) -> None:
+    if isinstance(error, OF_THE_DATABASE) and not connection.is_usable():
+        raise error
+    if passes(error):
+        logger.warning("%s %s waits for the next tick: %s", step, row.pk, error)
+        return
+    note(step, row, error, now)
+    if isinstance(error, SoftTimeLimitExceeded):
+        raise error
 
 
 def together(
@@ -86,9 +100,10 @@ def together(
     wanted = [row for row in rows if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
     try:
         result = work(wanted)
-    except OF_THE_DATABASE:
-        raise
-    except Exception:
+    except Exception as fault:
+        if _nobodys(fault):
+            raise
+        work([])  # raises as well where something else than the rows is broken
         culprits: list[tuple[Row, Exception]] = []
         _find(wanted, work, culprits)
         if not culprits or len(culprits) == len(wanted) > 1 or len(culprits) >= _MOST_CULPRITS:
@@ -106,7 +121,7 @@ def together(
 
 def note(step: str, row: Model, error: Exception, now: datetime) -> Trouble:
     """Counts a failed try with its reason and its traceback; the last one sets the row aside."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = clean(f"{type(error).__name__}: {error}", 1000)
     trouble, _ = Trouble.objects.get_or_create(
         step=step,
         row=str(row.pk),
@@ -141,6 +156,31 @@ def try_again(trouble: Trouble, now: datetime) -> bool:
     return bool(rows.update(tries=0, set_aside_at=None, next_try_at=now))
 
 
+def sweep(wanted: Mapping[str, QuerySet[Any]]) -> None:
+    """Forgets troubles whose row their step no longer has to do with. wanted: by step, the rows that it still has."""
+    rows = Trouble.objects.filter(step__in=wanted).values_list("step", "row", "pk")
+    noted: dict[str, dict[str, int]] = {}
+    for step, row, pk in rows:
+        noted.setdefault(step, {})[row] = pk
+    for step, troubles in noted.items():
+        alive = {str(pk) for pk in wanted[step].filter(pk__in=troubles).values_list("pk", flat=True)}
+        Trouble.objects.filter(pk__in=[pk for row, pk in troubles.items() if row not in alive]).delete()
+
+
+def passes(error: Exception) -> bool:
+    """Whether it is the database's trouble and may be over by the next tick: a deadlock, a lock, a lost connection."""
+    if not isinstance(error, OF_THE_DATABASE):
+        return False
+    cause = error.__cause__
+    if (state := getattr(cause, "sqlstate", None)) is not None:
+        return str(state).startswith(_PASSING)
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF not in _OF_THE_STATEMENT  # the rest of an extended code
+
+
+def _nobodys(error: Exception) -> bool:
+    return isinstance(error, SoftTimeLimitExceeded) or passes(error)
+
+
 def _troubles(step: str) -> dict[str, Trouble]:
     return {trouble.row: trouble for trouble in Trouble.objects.filter(step=step)}
 
@@ -155,9 +195,9 @@ def _find(rows: list[Row], work: Callable[[list[Row]], Any], found: list[tuple[R
         return
     try:
         work(rows)
-    except OF_THE_DATABASE:
-        raise
     except Exception as error:
+        if _nobodys(error):
+            raise
         if len(rows) <= 1:
             found += [(row, error) for row in rows]
             return

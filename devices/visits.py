@@ -19,12 +19,12 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from devices import addresses, lifecycle, tokens
+from devices import addresses, errands, lifecycle, tokens, trouble
 from devices.client import AgentClient, AgentError, AgentUnauthorized, AgentUnreachable
 from devices.models import Write, Writer
 from devices.reasons import with_reason, without
 from devices.reports import SILENT
-from devices.states import OF_CALLS, WRITE_AT_AGENT, Keyword, WriteState
+from devices.states import OF_CALLS, Keyword
 from devices.text import clean
 
 LEASE: Final = timedelta(seconds=8)  # a killed worker's runs out by itself, and its writer waits no longer than this
@@ -59,18 +59,24 @@ class Lease:
 def due(now: datetime) -> list[int]:
     """Writers with something to do for them, that nobody visits and whose back-off is over."""
     ready = Q(retry_at=None) | Q(retry_at__lte=now)
-    writes = Write.objects.filter(writer=OuterRef("pk"))
     held = Q(draining=True) | Q(maintenance=True)
     work = (
-        Q(Exists(writes.filter(ready, state=WriteState.QUEUED))) & ~held
-        | Q(Exists(writes.filter(ready, state=WriteState.SENT)))
-        | Q(Exists(writes.filter(state__in=WRITE_AT_AGENT, cancel_requested=True, cancel_sent_at=None)))
-        | Q(Exists(writes.filter(state__in=WRITE_AT_AGENT, missing_since__isnull=False)))
+        _errand(errands.GIVE, now, ready) & ~held
+        | _errand(errands.SETTLE, now) & held
+        | _errand(errands.CANCEL, now)
+        | _errand(errands.END, now)
+        | _errand(errands.LOOK_FOR, now)
     )
     silent = Q(last_seen=None) | Q(last_seen__lt=now - SILENT)
     free = Q(attended_until=None) | Q(attended_until__lte=now)
     rows = Writer.objects.filter(ready, free, silent | Q(failures__gt=0) | work, enabled=True)
     return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def _errand(step: str, now: datetime, ready: Q | None = None) -> Q:
+    """Writers with a write that this step is for; one that is set aside or rests calls nobody."""
+    writes = Write.objects.filter(errands.ERRANDS[step], ready or Q(), writer=OuterRef("pk"))
+    return Q(Exists(writes.exclude(pk__in=trouble.left_alone(step, now))))
 
 
 def claim(writer_pk: int, now: datetime) -> Lease | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef
 
 from devices import trouble
@@ -18,6 +20,7 @@ BATCH: Final = 200
 SPOILT_BOUND: Final = 3  # discs a job may lose, on top of one in ten of its copies, before somebody has to look
 TOO_MANY_SPOILT: Final = "too-many-bad-discs"
 ACTOR: Final = "tick"
+GIVE_STOCK: Final = "fulfillment.give-stock"
 
 
 def read_writes(now: dt.datetime) -> int:
@@ -49,15 +52,31 @@ def recall_writes(now: dt.datetime) -> None:
 def recall_cancelled(shipment: Shipment, *, actor: str, now: dt.datetime) -> None:
     """Takes back the writes that were for this shipment alone; one shared with open jobs is finished for them."""
     writes = Write.objects.filter(state__in=WRITE_OPEN, cancel_requested=False, shares__job__shipment=shipment)
-    for write in writes.exclude(shares__job__state__in=Job.OPEN).distinct():
+    # In the order in which reports are booked: two transactions in two orders would be a deadlock.
+    for write in writes.exclude(shares__job__state__in=Job.OPEN).order_by("pk").distinct():
         cancel_write(write, actor, now)
 
 
 def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
-    for sha256, format_ in allocation.stock().values_list("write__image_sha256", "write__format").order_by().distinct():
+    groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
+    for sha256, format_, discs in groups.annotate(discs=Count("pk", distinct=True)):
         jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank")
-        trouble.each("fulfillment.give-stock", jobs, lambda job: _give_stock(job, now), now)
+        jobs = jobs.exclude(pk__in=trouble.left_alone(GIVE_STOCK, now)).select_related("image")
+        trouble.each(GIVE_STOCK, _wanting(list(jobs), discs), lambda job: _give_stock(job, now), now)
+
+
+def _wanting(jobs: Sequence[Job], discs: int) -> Iterator[Job]:
+    """Those of `jobs` that need a disc, the first ones, until that many discs are used up."""
+    for at in range(0, len(jobs), BATCH):
+        chunk = jobs[at : at + BATCH]
+        needs = allocation.needs(chunk)
+        for job in chunk:
+            if discs <= 0:
+                return
+            if needs[job.pk]:
+                discs -= needs[job.pk]
+                yield job
 
 
 def _give_stock(job: Job, now: dt.datetime) -> None:
@@ -97,11 +116,10 @@ def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
     jobs = shipment.jobs.exclude(state=Job.State.CANCELLED)
     if shipment.state != Shipment.State.PREPARING or jobs.exclude(state=Job.State.MADE).exists():
         return
-    # Rows first: the papers are printed by a task, and a tick finds them if that task is lost.
-    Paper.objects.bulk_create(
-        [Paper(shipment=shipment, kind=kind, next_try_at=now) for kind in Paper.Kind], ignore_conflicts=True
-    )
-    lifecycle.move_shipment(shipment, Shipment.State.READY, actor=ACTOR, now=now, text="all discs made")
+    with transaction.atomic():  # both or none, and only if nobody cancelled it at this moment
+        if lifecycle.move_shipment(shipment, Shipment.State.READY, actor=ACTOR, now=now, text="all discs made"):
+            papers = [Paper(shipment=shipment, kind=kind, next_try_at=now) for kind in Paper.Kind]
+            Paper.objects.bulk_create(papers, ignore_conflicts=True)
 
 
 def finish_leftovers(now: dt.datetime) -> None:

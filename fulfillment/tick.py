@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from devices import trouble
+from devices.models import Write
+from devices.states import WriteState
 from fulfillment import apply, estimates, plan_runs, progress, ranking, snapshot
-from fulfillment.models import Job, PlanRun
+from fulfillment.models import Job, PlanRun, Shipment
 from fulfillment.planning.model import Plan
 from fulfillment.planning.planner import plan
 
@@ -21,6 +25,7 @@ def run(now: dt.datetime) -> int:
     changed = progress.read_writes(now)
     progress.use_stock(now)
     progress.finish_leftovers(now)
+    trouble.sweep(_wanted())
     queued = 0
     if jobs := snapshot.open_jobs(trouble.left_alone(apply.STEP, now)):
         jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, now), now)
@@ -28,6 +33,17 @@ def run(now: dt.datetime) -> int:
     if changed or queued or _roll_due(now):
         roll(now)
     return queued
+
+
+def _wanted() -> dict[str, QuerySet[Any]]:
+    """What each step has to do with; the trouble of anything else is over."""
+    jobs, shipments = Job.objects.filter(state__in=Job.OPEN), Shipment.objects
+    job_steps = ("plan", "roll", "queue-write", "note-wait", "give-stock", "settle-job")
+    return {f"fulfillment.{step}": jobs for step in job_steps} | {
+        "fulfillment.recall-write": Write.objects.filter(state=WriteState.QUEUED, cancel_requested=False),
+        "fulfillment.finish-shipment": shipments.filter(state=Shipment.State.PREPARING),
+        "fulfillment.estimate": shipments.filter(state__in=[Shipment.State.PREPARING, Shipment.State.READY]),
+    }
 
 
 def roll(now: dt.datetime) -> None:

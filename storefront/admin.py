@@ -136,7 +136,8 @@ class MoneyDifferenceAdmin(ReadOnly):
     @admin.action(description="Looked at: it is right as it is", permissions=["operate"])
     def looked_at(self, request: HttpRequest, rows: QuerySet[MoneyDifference]) -> None:
         how, now = f"looked at by {actor(request)}", timezone.now()
-        done = [differences.resolve(MoneyDifference.Kind(row.kind), row.source, how, now) for row in rows]
+        kinds = MoneyDifference.Kind
+        done = [differences.resolve(kinds(row.kind), row.source, how, now, by_person=True) for row in rows]
         report(self, request, "closed", done)
 
 

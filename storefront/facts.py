@@ -16,15 +16,18 @@ from archive.formats import FORMATS
 from archive.models import Image, ImageState
 from devices.models import Trouble
 from fulfillment import reasons
-from fulfillment.models import Job, Paper, Shipment
+from fulfillment.models import Job, Paper, Shipment, ShipmentEvent
 from fulfillment.operators import HELD_BY_HAND
 from fulfillment.planning.model import Wait
 from storefront import differences
-from storefront.models import Mail, MoneyDifference, Order, Payment, Refund
+from storefront.models import Mail, MoneyDifference, Order, Payment, Refund, TickRun
 from storefront.pricing import format_amount
 
 MOST: Final = 50  # of one kind: after these, staff has to do with them first
 NEWS: Final = dt.timedelta(days=1)  # how long something that needs no hand is told
+UNPACKING: Final = 7 * NEWS  # nobody tells us that it is done
+WAIT: Final = dt.timedelta(hours=1)  # until a refund that was not made is told
+STOPPED: Final = (Order.State.CANCELLATION_REQUESTED, Order.State.CANCELLED)
 NAMED: Final = 5  # orders that a text names; it counts the others
 
 
@@ -57,7 +60,28 @@ def money_differences(now: dt.datetime) -> Iterator[Fact]:
     for row in differences.unresolved()[:MOST]:
         amount = f" {format_amount(row.amount_minor, row.currency)}" if row.amount_minor and row.currency else ""
         text = f"{row.get_kind_display().capitalize()}:{amount} ({row.source}): {row.why}. "
-        yield Fact(f"money-{row.kind}", row.source, text + REMEDIES[MoneyDifference.Kind(row.kind)])
+        yield Fact(f"money-{row.kind}", row.source, text + _remedy(row))
+
+
+def _remedy(row: MoneyDifference) -> str:
+    kind = MoneyDifference.Kind(row.kind)
+    if kind is MoneyDifference.Kind.UNMATCHED and not row.intent:
+        return "No page of this shop took it. Look at it at Stripe, pay it back there, and mark it here as looked at."
+    if kind is MoneyDifference.Kind.PAID_BACK and row.order and row.order.state in STOPPED:
+        return "Choose «Pay back once more» for the order, or pay by hand and mark this as looked at."
+    return REMEDIES[kind]
+
+
+def refunds_that_wait(now: dt.datetime) -> Iterator[Fact]:
+    rows = Refund.objects.filter(state=Refund.State.ASKED, created_at__lt=now - WAIT).select_related("payment__order")
+    for row in rows.order_by("id")[:MOST]:
+        text = f"The refund of {_whose(row)} is not made yet, after {row.attempts} tries: {row.reason or 'no answer'}"
+        yield Fact("refund-waits", row.session, text + " It is tried on; look at it at Stripe.")
+
+
+def _whose(row: Refund) -> str:
+    whose = f"order {row.payment.order.number}" if row.payment else row.session
+    return f"{format_amount(row.amount_minor, row.currency)} for {whose}"
 
 
 def refused_refunds(now: dt.datetime) -> Iterator[Fact]:
@@ -67,9 +91,7 @@ def refused_refunds(now: dt.datetime) -> Iterator[Fact]:
     for row in rows.order_by("id")[:MOST]:
         if row.session in asked:
             continue
-        amount = format_amount(row.amount_minor, row.currency)
-        whose = f"order {row.payment.order.number}" if row.payment else row.session
-        text = f"The refund of {amount} for {whose} was refused: {row.reason} Mend it at Stripe, then pay back again."
+        text = f"The refund of {_whose(row)} was refused: {row.reason} Mend it at Stripe, then pay back again."
         yield Fact("refund-refused", row.session, text)
 
 
@@ -96,10 +118,28 @@ def paid_back_elsewhere(now: dt.datetime) -> Iterator[Fact]:
             yield Fact("paid-back-elsewhere", number, text)
 
 
+def parcels_to_unpack(now: dt.datetime) -> Iterator[Fact]:
+    """A parcel that was packed before its shipment was cancelled: nothing but a person keeps it in the house."""
+    of_late = ShipmentEvent.objects.filter(new=Shipment.State.CANCELLED, at__gt=now - UNPACKING)
+    packed = Shipment.objects.filter(state=Shipment.State.CANCELLED, packed_at__isnull=False)
+    for shipment in packed.filter(pk__in=of_late.values("shipment")).order_by("pk")[:MOST]:
+        text = f"The parcel of {shipment.reference} was packed and then cancelled. Take it off the shelf and unpack it."
+        yield Fact("unpack", shipment.reference, text)
+
+
+def nights_without_reconciling(now: dt.datetime) -> Iterator[Fact]:
+    run = TickRun.objects.filter(name="storefront.reconcile").first()
+    if run and (run.succeeded_at is None or run.succeeded_at < run.finished_at):
+        last = f"{run.succeeded_at:%Y-%m-%d}" if run.succeeded_at else "never"
+        text = f"The nightly comparison with the payer's books did not come to its end; the last that did: {last}."
+        yield Fact("reconcile-failed", "", text + " See the worker's log, and run: manage.py payments reconcile.")
+
+
 def held_work(now: dt.datetime) -> Iterator[Fact]:
     """One fact for each reason and format: a shortage of blanks is one matter, however many jobs wait for them."""
     held = Job.objects.filter(state=Job.State.HELD).exclude(reason=HELD_BY_HAND)
-    for row in held.values("reason", "format").annotate(jobs=Count("pk"), discs=Sum("copies")).order_by()[:MOST]:
+    by = ("reason", "format")  # always the same ones of too many, or alerts would come and go
+    for row in held.values(*by).annotate(jobs=Count("pk"), discs=Sum("copies")).order_by(*by)[:MOST]:
         reason, label = row["reason"], FORMATS[row["format"]].label
         yield Fact(_kind_of_hold(reason), f"{reason}:{row['format']}", _held_text(reason, row, label))
 
@@ -165,8 +205,11 @@ def _open_jobs() -> QuerySet[Job]:
 SOURCES: Final[tuple[Callable[[dt.datetime], Iterator[Fact]], ...]] = (
     money_differences,
     refused_refunds,
+    refunds_that_wait,
     disputes,
     paid_back_elsewhere,
+    parcels_to_unpack,
+    nights_without_reconciling,
     held_work,
     set_aside,
     failed_papers,

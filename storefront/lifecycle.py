@@ -40,7 +40,7 @@ R = Refund.State
 REFUND_TRANSITIONS: Final = {
     R.ASKED: {R.DONE, R.REFUSED},
     R.REFUSED: set[Refund.State](),  # another try is another refund, with another key
-    R.DONE: set[Refund.State](),
+    R.DONE: {R.REFUSED},  # days later the customer's bank sent it back
 }
 
 

@@ -85,7 +85,7 @@ class Doorkeeper:
         name = request.resolver_match.view_name if request.resolver_match else ""
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.SPINDLE_BODIES.get(name, math.inf):
             return HttpResponse("This is too long.", status=413, content_type="text/plain")
-        door = f"{request.method} {name}"
+        door = f"{'GET' if request.method == 'HEAD' else request.method} {name}"  # a HEAD costs what a GET costs
         now = timezone.now()
         waits = [take(key(door, kind, who), limit, now) for kind, who, limit in _limits(request, door)]
         return too_often(request, max(waits)) if any(waits) else None
@@ -107,6 +107,8 @@ def locked_out(request: HttpRequest, *unused: Any) -> HttpResponse:
 
 def _limits(request: HttpRequest, door: str) -> Iterator[tuple[str, str, Limit]]:
     limits = settings.SPINDLE_LIMITS.get(door, {})
+    if "name" in limits and (username := request.POST.get("username", "")):
+        yield "name", username.lower(), limits["name"]
     if "session" in limits and (session := request.session.session_key):
         yield "session", session, limits["session"]
     if "address" in limits and (address := address_of(request)) and (who := crowd(address)):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any, Final
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TRIES: Final = 12
 POISON_TRIES: Final = 3
+OF_ONE_MAIL: Final = (SMTPDataError, SMTPRecipientsRefused)  # the server is there, and does not want this one
 LEASE: Final = dt.timedelta(minutes=2)  # a sender that dies leaves the row to the next one after this
 
 
@@ -89,8 +91,21 @@ def _post(order: Order, key: str, subject: str, template: str, now: dt.datetime,
 
 def send_waiting(now: dt.datetime, limit: int = 20) -> int:
     """Sends what is due; returns how many went out. Two senders at once send each mail once."""
-    due = Mail.objects.filter(state=Mail.State.WAITING, next_try_at__lte=now).order_by("id")[:limit]
-    return sum(_send(mail, now) for mail in due)
+    due = Mail.objects.filter(state=Mail.State.WAITING, next_try_at__lte=now).order_by("next_try_at", "id")[:limit]
+    sent = 0
+    for mail in due:
+        try:
+            sent += _send(mail, now)
+        except SoftTimeLimitExceeded:  # the task's time is over, which is not this mail's fault
+            _postpone(mail, TimeoutError("The mail server took too long."), now)
+            raise
+        except OSError as error:
+            _postpone(mail, error, now)
+            if not isinstance(error, OF_ONE_MAIL):
+                break  # the server is away: each of the others would wait for it as long
+        except Exception as error:  # whatever is wrong with one mail is noted on it, and the others are sent
+            _postpone(mail, error, now)
+    return sent
 
 
 def _send(mail: Mail, now: dt.datetime) -> bool:
@@ -109,11 +124,7 @@ def _send(mail: Mail, now: dt.datetime) -> bool:
         # The same id at every try: a receiver that got it twice can tell.
         headers={"Message-ID": f"<{mail.key}@{_domain()}>", "Auto-Submitted": "auto-generated"},
     )
-    try:
-        message.send()
-    except Exception as error:  # whatever is wrong with one mail is noted on it, and the others are sent
-        _postpone(mail, error, now)
-        return False
+    message.send()
     Mail.objects.filter(pk=mail.pk).update(state=Mail.State.SENT, sent_at=now, reason="")
     log.info("mail %s sent", mail.key)
     return True
@@ -123,7 +134,7 @@ def _postpone(mail: Mail, error: Exception, now: dt.datetime) -> None:
     """The row keeps the server's words; the log does not, because they name the address."""
     tries = mail.attempts + 1
     # A server that is away comes back within a day or two; what is wrong with the mail itself stays wrong.
-    last = tries >= (TRIES if isinstance(error, OSError | SMTPException) else POISON_TRIES)
+    last = tries >= (TRIES if isinstance(error, OSError) else POISON_TRIES)
     Mail.objects.filter(pk=mail.pk).update(
         state=Mail.State.FAILED if last else Mail.State.WAITING,
         next_try_at=now + dt.timedelta(minutes=min(2**tries, 240)),
@@ -135,7 +146,7 @@ def _postpone(mail: Mail, error: Exception, now: dt.datetime) -> None:
 def send_again(mail: Mail, now: dt.datetime) -> bool:
     """A mail that was given up → waiting: somebody mended what was wrong."""
     failed = Mail.objects.filter(pk=mail.pk, state=Mail.State.FAILED)
-    return bool(failed.update(state=Mail.State.WAITING, attempts=0, next_try_at=now, reason="asked for again"))
+    return bool(failed.update(state=Mail.State.WAITING, attempts=0, next_try_at=now, reason=""))
 
 
 def _domain() -> str:

@@ -32,6 +32,10 @@ class PayerRefused(PayerError):
     """The payer said no; repeating the same request changes nothing. The text says why."""
 
 
+class NoSuchPage(PayerRefused):
+    """The payer knows no object of that name: nobody can pay on it. Any other refusal says nothing of the page."""
+
+
 class BadSignature(PayerError):
     """A webhook that was not signed with one of STRIPE_WEBHOOK_SECRETS within the last five minutes."""
 
@@ -75,7 +79,8 @@ class Checkout:
     """A payment page as the payer sees it now.
 
     `url` is there while it is open. `paid` says that the money is there: a delayed method completes unpaid.
-    `amount` is in minor units of `currency` (ISO 4217, upper case); `refunded` of it has gone back.
+    `amount` is in minor units of `currency` (ISO 4217, upper case); `refunded` of it has gone back. `failed`: a
+    delayed method completed the page, and then the bank refused it.
     """
 
     id: str
@@ -86,22 +91,25 @@ class Checkout:
     currency: str
     reference: str | None
     payment_intent: str | None
-    created: datetime
-    expires_at: datetime
     livemode: bool
     refunded: int = 0
     disputed: bool = False
+    failed: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Nothing was paid on it, and nothing will be."""
+        return not self.paid and (self.failed or self.status is CheckoutStatus.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
-    """Money on its way back. `settled` is false while the payer still works on it."""
+class PaidBack:
+    """Money on its way back."""
 
     id: str
     payment_intent: str
     amount: int
     currency: str
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +121,10 @@ class PayerEvent:
 
     id: str
     kind: str
-    created: datetime
     livemode: bool
     api_version: str | None
     checkout_id: str | None
     payment_intent: str | None
-    reference: str | None
     account: str | None = None
     amount: int | None = None
     currency: str = ""
@@ -144,7 +150,7 @@ class Payer(Protocol):
         """Closes an open page; of one that is closed already it says how it ended: perhaps it is paid."""
         ...
 
-    def refund(self, payment_intent: str, amount: int, key: str) -> Refund: ...
+    def refund(self, payment_intent: str, amount: int, key: str) -> PaidBack: ...
 
     def verified_event(self, raw_body: bytes, signature_header: str | None) -> PayerEvent: ...
 

@@ -30,9 +30,9 @@ from storefront.payer import (
     Checkout,
     CheckoutLine,
     CheckoutRequest,
+    CheckoutStatus,
     PayerBusy,
     PayerRefused,
-    PayerUnreachable,
     payer,
 )
 from storefront.promises import FirstPromise, first_promise
@@ -42,8 +42,7 @@ log = logging.getLogger(__name__)
 PAGE_LIVES: Final = dt.timedelta(hours=2)
 STALE: Final = dt.timedelta(hours=1)  # an attempt the payer never answered; pages must live half an hour at least
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0)  # seconds; the payer takes one call of a key at a time
-LOOK_FIRST: Final = dt.timedelta(minutes=1)  # then after twice as long, and so on: a webhook may be lost
-LOOK_LAST: Final = dt.timedelta(hours=6)
+LOOK_FIRST: Final = dt.timedelta(minutes=1)  # until the payer is asked of itself (open_pages.py)
 ACTOR: Final = "payer"
 
 
@@ -55,17 +54,19 @@ class Settlement(Enum):
 
 
 def hosted_page(order: Order, content: str, now: dt.datetime) -> str | None:
-    """The address of the page on which to pay for `content`; None if the order turns out to be paid.
+    """The address of the page on which to pay for `content`; None if the order is paid, or its money is on its way.
 
     One page at a time: while one is open, the same content gets the same page.
     """
+    if under_way(order):
+        return None
     payment = unfinished(order) or _begin(order, content, now)
     if payment.content != content:
         raise AlreadyPlaced(order)  # another tab was quicker, with something else: never its page for this content
     if payment.state == Payment.State.OPEN:
         outcome = settle(payer().checkout(payment.session or ""), now)
         if outcome is Settlement.UNPAID:
-            return payment.url
+            return payment.url or None
         if outcome is not Settlement.EXPIRED:
             return None
         payment = _begin(order, content, now)
@@ -101,7 +102,9 @@ def close_unfinished(order: Order, now: dt.datetime, *, unless: str = "") -> boo
     A page for the content `unless` stays: the other half of a double click has just opened it.
     """
     payment = unfinished(order)
-    if payment is None or payment.content == unless:
+    if payment is None:
+        return not under_way(order)
+    if payment.content == unless:
         return True
     if payment.state == Payment.State.OPENING:  # the same key gives the page that may or may not exist
         try:
@@ -111,40 +114,6 @@ def close_unfinished(order: Order, now: dt.datetime, *, unless: str = "") -> boo
         payment.refresh_from_db()
     outcome = settle(payer().expire_checkout(payment.session or ""), now)
     return outcome is Settlement.EXPIRED
-
-
-def close_needless(now: dt.datetime, limit: int = 10) -> int:
-    """Closes pages on which nobody should pay any more: their order is paid by another one, or cancelled."""
-    orders = Order.objects.exclude(state=Order.State.AWAITING_PAYMENT).filter(payments__state__in=Payment.UNFINISHED)
-    done = 0
-    for order in orders.distinct()[:limit]:
-        try:
-            close_unfinished(order, now)
-            done += 1
-        except PayerUnreachable as error:
-            log.warning("a page of order %s is still open: %s", order.number, error)
-            break
-        except PayerRefused as refused:
-            log.error("a page of order %s is not the payer's: %s", order.number, refused)
-            for payment in order.payments.filter(state__in=Payment.UNFINISHED):
-                lifecycle.move_payment(payment, Payment.State.EXPIRED)
-    return done
-
-
-def look_again(now: dt.datetime, limit: int = 10) -> int:
-    """Asks the payer about open pages, seldom and more seldom: what a lost webhook would have told."""
-    due = Payment.objects.filter(state__in=Payment.UNFINISHED, look_at__lte=now, session__isnull=False)
-    looked = 0
-    for payment in due.order_by("look_at")[:limit]:
-        pause = min(max(now - payment.created_at, LOOK_FIRST), LOOK_LAST)
-        if not Payment.objects.filter(pk=payment.pk, look_at=payment.look_at).update(look_at=now + pause):
-            continue
-        try:
-            settle(payer().checkout(payment.session or ""), now)
-            looked += 1
-        except (PayerUnreachable, PayerRefused) as error:
-            log.warning("payment %s can't be looked at: %s", payment.key, error)
-    return looked
 
 
 def _open(order: Order, payment: Payment) -> Checkout:
@@ -167,14 +136,31 @@ def settle(checkout: Checkout, now: dt.datetime, *, actor: str = ACTOR) -> Settl
     bind_contextvars(**payment.order.about)
     if checkout.paid:
         outcome = _settle_paid(payment, checkout, now, actor)
-        if outcome is Settlement.SETTLED:
+        # Only the page that paid for the order: what goes back of a second charge must not stop it.
+        if payment.state == Payment.State.PAID and payment.session == checkout.id:
             refunding.take_up(payment, checkout, now)
         return outcome
-    if checkout.status == "expired":
-        if payment.state in Payment.UNFINISHED:
-            lifecycle.move_payment(payment, Payment.State.EXPIRED)
+    if checkout.over:
+        _give_up(payment, checkout)
         return Settlement.EXPIRED
+    if checkout.status == CheckoutStatus.COMPLETE:  # a bank debit: nobody can pay on that page any more
+        Payment.objects.filter(pk=payment.pk, state=Payment.State.OPEN, session=checkout.id).update(url="")
+        payment.url = ""
     return Settlement.UNPAID
+
+
+def under_way(order: Order) -> bool:
+    """Whether money for it is on its way or kept in sight: nobody may pay once more, or be told it was nothing."""
+    if order.state != Order.State.AWAITING_PAYMENT:
+        return False
+    debited = order.payments.filter(state=Payment.State.OPEN, url="")
+    return debited.exists() or differences.of(order, differences.Kind.UNMATCHED).exists()
+
+
+def _give_up(payment: Payment, checkout: Checkout) -> None:
+    """Ends the attempt, if that page is its own; money still wins from there."""
+    if payment.state in Payment.UNFINISHED and payment.session in {None, checkout.id}:
+        lifecycle.move_payment(payment, Payment.State.EXPIRED, session=checkout.id)
 
 
 def of(checkout: Checkout) -> Payment | None:
@@ -186,7 +172,7 @@ def of(checkout: Checkout) -> Payment | None:
 def _unmatched(checkout: Checkout, order: Order | None, why: str, now: dt.datetime) -> Settlement:
     """Keeps money that no order can have in sight, until it has gone back."""
     if not checkout.paid:
-        return Settlement.EXPIRED if checkout.status == "expired" else Settlement.UNPAID
+        return Settlement.EXPIRED if checkout.over else Settlement.UNPAID
     if checkout.refunded < checkout.amount:
         differences.unmatched(checkout, order, why, now)
         return Settlement.UNMATCHED
@@ -228,6 +214,7 @@ def _settle_paid(payment: Payment, checkout: Checkout, now: dt.datetime, actor: 
         if payment.state == Payment.State.PAID and payment.session == checkout.id:
             return Settlement.SETTLED
         if wrong := mismatch(payment, checkout):
+            _give_up(payment, checkout)  # it is complete: asking for ever would say nothing new
             return _unmatched(checkout, order, wrong, now)
         intent = checkout.payment_intent or ""
         lifecycle.move_payment(payment, Payment.State.PAID, paid_at=now, intent=intent, session=checkout.id)

@@ -15,7 +15,6 @@ from typing import Final
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max
 from django.utils import timezone
 
 from storefront import broker
@@ -23,13 +22,15 @@ from storefront.models import TickRun
 
 PATIENCE: Final = 1.5  # seconds for the database; Redis has been asked meanwhile
 LATE: Final = dt.timedelta(seconds=60)
+TICKS: Final = ("devices.tick", "fulfillment.tick", "storefront.tick")  # every two seconds each
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`database`: ok, not migrated or away. `redis`: ok or away. `ticks`: ok or late (also when none ran yet)."""
+    """`database`: ok, not migrated or away. `redis`: ok or away. `ticks`: ok, or late where one of
+    them did not end well for a minute, or ever."""
 
     database: str
     redis: str
@@ -79,12 +80,14 @@ def _ask_database() -> str:
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 return "not migrated"
             _migrated.set()
-        newest = TickRun.objects.aggregate(at=Max("finished_at"))["at"]
+        succeeded = dict(TickRun.objects.filter(name__in=TICKS).values_list("name", "succeeded_at"))
     except (Error, OSError) as error:
         log.debug("the database is away: %s", error)
         return "away"
     else:
-        return "ok" if newest is not None and timezone.now() - newest < LATE else "ticks late"
+        since = timezone.now() - LATE
+        # Each of them: mastering's worker goes on where the ticks' worker is gone, and a tick that fails ends as well.
+        return "ok" if all((at := succeeded.get(name)) is not None and at > since for name in TICKS) else "ticks late"
     finally:
         connection.close()  # this thread's own
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 
+from fulfillment.lifecycle import hold_row
 from storefront import differences, lifecycle, payments, refunding, stopping
-from storefront.models import MoneyDifference, Order, Payment
-from storefront.payer import Checkout, CheckoutStatus, PayerRefused, payer
+from storefront.models import MoneyDifference, Order, Payment, Refund
+from storefront.payer import Checkout, CheckoutStatus, NoSuchPage, payer
 from storefront.pricing import format_amount
 from storefront.promises import first_promise
 
@@ -107,7 +109,7 @@ def _ask(payment: Payment, now: dt.datetime) -> Iterator[Difference]:
     before = _seen(payment)
     try:
         payments.settle(payer().checkout(payment.session or ""), now)
-    except PayerRefused:
+    except NoSuchPage:
         lifecycle.move_payment(payment, Payment.State.EXPIRED)
         yield Difference(f"{payment.key}: the payer knows no page {payment.session}; given up.", True)
         return
@@ -118,43 +120,47 @@ def _ask(payment: Payment, now: dt.datetime) -> Iterator[Difference]:
 
 def _paid(listed: dict[str, Checkout], since: dt.datetime, now: dt.datetime) -> Iterator[Difference]:
     """Orders that we call paid: the money must be there, and as much of it must have gone back as we say."""
-    rows = Payment.objects.filter(state=Payment.State.PAID, paid_at__gte=since).select_related("order")
+    of_late = Q(paid_at__gte=since) | Q(pk__in=Refund.objects.filter(done_at__gte=since).values("payment"))
+    rows = Payment.objects.filter(of_late, state=Payment.State.PAID).select_related("order")
     for payment in rows.iterator(200):
+        number = payment.order.number
         try:
-            checkout = listed.get(payment.session or "") or payer().checkout(payment.session or "")
-            if checkout.id not in listed:
+            checkout = listed.get(payment.session or "")
+            if checkout is None or not checkout.paid:  # perhaps it was paid between the list and now
+                checkout = payer().checkout(payment.session or "")
                 yield from _page(checkout, now)
-            if checkout.refunded < refunding.paid_back(payment):
-                checkout = payer().checkout(checkout.id)  # it went back between the list and now
-            wrong = _wrong(payment, checkout)
-        except PayerRefused:
-            wrong = (Kind.NO_CHARGE, f"order {payment.order.number} is paid, and the payer knows no such page")
-        source = payment.key
-        columns = {"order": payment.order, "session": payment.session or "", "currency": payment.currency}
-        for kind in (Kind.NO_CHARGE, Kind.PAID_BACK):
-            if wrong and wrong[0] == kind:
-                differences.note(kind, source, wrong[1], now, amount_minor=payment.amount_minor, **columns)
-            elif differences.resolve(kind, source, "the books agree again", now):
-                yield Difference(f"{source}: {kind.label}: the books agree again.", True)
+            refunding.look_for_failed(checkout, now)
+            wrong = "" if _charged(payment, checkout) else f"order {number} is paid, and the payer has no such charge"
+        except NoSuchPage:
+            wrong = f"order {number} is paid, and the payer knows no such page"
+        if wrong:
+            columns = {"order": payment.order, "session": payment.session or "", "currency": payment.currency}
+            differences.note(Kind.NO_CHARGE, payment.key, wrong, now, amount_minor=payment.amount_minor, **columns)
+        elif differences.resolve(Kind.NO_CHARGE, payment.key, "the books agree again", now):
+            yield Difference(f"{payment.key}: {Kind.NO_CHARGE.label}: the books agree again.", True)
 
 
-def _wrong(payment: Payment, checkout: Checkout) -> tuple[MoneyDifference.Kind, str] | None:
-    number, back = payment.order.number, refunding.paid_back(payment)
-    if not checkout.paid or (checkout.amount, checkout.currency) != (payment.amount_minor, payment.currency):
-        return Kind.NO_CHARGE, f"order {number} is paid, and the payer has no such charge"
-    if checkout.refunded < back:
-        gone, known = format_amount(checkout.refunded, checkout.currency), format_amount(back, payment.currency)
-        return Kind.PAID_BACK, f"{known} of order {number} was paid back, the payer says {gone}: a refund failed"
-    return None
+def _charged(payment: Payment, checkout: Checkout) -> bool:
+    return checkout.paid and (checkout.amount, checkout.currency) == (payment.amount_minor, payment.currency)
 
 
 def _orders(since: dt.datetime, now: dt.datetime) -> Iterator[Difference]:
     """Orders that stand between two steps which are one transaction: only an old backup leaves them so."""
     for order in Order.objects.filter(state__in=stopping.STOPPABLE, shipment=None, paid_at__gte=since):
-        payments.give_to_plant(order, first_promise(order, now), now)
-        yield Difference(f"order {order.number}: paid and not given to the plant; given now.", True)
+        if _given(order, now):
+            yield Difference(f"order {order.number}: paid and not given to the plant; given now.", True)
     paid = Q(payments__state=Payment.State.PAID, payments__disputed_at=None)
     for order in Order.objects.filter(paid, state=Order.State.CANCELLATION_REQUESTED):
         payment = order.payments.get(state=Payment.State.PAID)
         if not payment.refunds.exists() and refunding.ask(payment, now):
             yield Difference(f"order {order.number}: cancelled and not paid back; paying back now.", True)
+
+
+def _given(order: Order, now: dt.datetime) -> bool:
+    promised = first_promise(order, now)
+    with transaction.atomic():
+        hold_row(order)  # its customer may be cancelling it at this moment
+        if order.state not in stopping.STOPPABLE or order.shipment:
+            return False
+        payments.give_to_plant(order, promised, now)
+    return True

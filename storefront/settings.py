@@ -292,7 +292,11 @@ SPINDLE_LIMITS = {  # method and view: of one session, and of one address (an of
     "GET paid": {"address": limit("PAID_ADDRESS", "300/600")},
     "GET title-dates": {"address": limit("DATES_ADDRESS", "600/60")},
     "GET checkout-options": {"address": limit("OPTIONS_ADDRESS", "600/60")},
-    "POST admin:login": {"address": limit("LOGIN_ADDRESS", "30/300")},  # one password tried on many names
+    "POST order-cancel": {"address": limit("CANCEL_ADDRESS", "60/600")},
+    "POST admin:login": {
+        "address": limit("LOGIN_ADDRESS", "30/300"),  # one password tried on many names
+        "name": limit("LOGIN_NAME", "200/3600"),  # many addresses that try one name
+    },
 }
 SPINDLE_WRITER_LIMIT = limit("WRITER", "600/60")  # calls of one writer to one door of the API
 SPINDLE_STRANGER_LIMIT = limit("STRANGER", "60/60")  # calls of one address without a token that fits
@@ -303,7 +307,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = int(env("SPINDLE_LOGIN_FAILURES", "10"))
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = ["username", ["ip_address", "username"]]
+AXES_LOCKOUT_PARAMETERS = [["ip_address", "username"]]  # a name alone: who knows it could keep its owner out
 AXES_LOCKOUT_CALLABLE = "storefront.limits.locked_out"
 AXES_CLIENT_IP_CALLABLE = "storefront.limits.address_of"
 AXES_RESET_ON_SUCCESS = True

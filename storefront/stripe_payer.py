@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import stripe
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -23,12 +24,13 @@ from storefront.payer import (
     Checkout,
     CheckoutRequest,
     CheckoutStatus,
+    NoSuchPage,
+    PaidBack,
     PayerBusy,
     PayerError,
     PayerEvent,
     PayerRefused,
     PayerUnreachable,
-    Refund,
 )
 
 CONNECT_SECONDS: Final = 3.0
@@ -137,7 +139,7 @@ class StripePayer:
                 raise
             return ended
 
-    def refund(self, payment_intent: str, amount: int, key: str) -> Refund:
+    def refund(self, payment_intent: str, amount: int, key: str) -> PaidBack:
         with _said_in_our_words():
             made = self._client.v1.refunds.create(
                 {"payment_intent": payment_intent, "amount": amount, "reason": "requested_by_customer"},
@@ -169,22 +171,22 @@ def _said_in_our_words() -> Iterator[None]:
     try:
         yield
     except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+        if isinstance(error.__cause__, SoftTimeLimitExceeded):  # the SDK takes it for a fault of the line
+            raise error.__cause__ from error
         if error.http_status == HTTPStatus.CONFLICT:
             raise PayerBusy(f"The payment service is at it already: {_text(error)}") from error
         raise PayerUnreachable(f"The payment service did not answer: {_text(error)}") from error
     except stripe.AuthenticationError as error:
         raise PayerRefused(f"The payment service refused our key; check STRIPE_SECRET_KEY: {_text(error)}") from error
     except stripe.StripeError as error:
+        if error.code == "resource_missing":
+            raise NoSuchPage(_text(error)) from error
         param = getattr(error, "param", None)
         raise PayerRefused(f"{_text(error)}{f' (parameter {param})' if param else ''}") from error
 
 
 def _text(error: stripe.StripeError) -> str:
     return (error.user_message or type(error).__name__).replace("\n", " ")
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _id_of(value: object) -> str | None:
@@ -208,33 +210,33 @@ def _checkout(session: dict[str, Any]) -> Checkout:
     intent = session["payment_intent"]
     charge = intent.get("latest_charge") if isinstance(intent, Mapping) else None
     money: Mapping[str, Any] = charge if isinstance(charge, Mapping) else {}
+    refused = isinstance(intent, Mapping) and intent["status"] in {"requires_payment_method", "canceled"}
+    status = CheckoutStatus(session["status"])
     return Checkout(
         id=session["id"],
         url=session["url"],
-        status=CheckoutStatus(session["status"]),
+        status=status,
         paid=session["payment_status"] == "paid",
         amount=session["amount_total"],
         currency=session["currency"].upper(),
         reference=session["client_reference_id"],
         payment_intent=_id_of(intent),
-        created=_time(session["created"]),
-        expires_at=_time(session["expires_at"]),
         livemode=session["livemode"],
         refunded=money.get("amount_refunded", 0),
         disputed=money.get("disputed", False),
+        failed=refused and status is CheckoutStatus.COMPLETE,
     )
 
 
 @_reading(PayerUnreachable)
-def _refund(refund: dict[str, Any]) -> Refund:
+def _refund(refund: dict[str, Any]) -> PaidBack:
     if refund["status"] in {"failed", "canceled"}:
         raise PayerRefused(f"The refund {refund['id']} failed: {refund.get('failure_reason') or 'no reason is given'}.")
-    return Refund(
+    return PaidBack(
         id=refund["id"],
         payment_intent=refund["payment_intent"],
         amount=refund["amount"],
         currency=refund["currency"].upper(),
-        settled=refund["status"] == "succeeded",
     )
 
 
@@ -244,16 +246,13 @@ def _event(event: dict[str, Any]) -> PayerEvent:
     kind = subject.get("object")
     session = kind == "checkout.session"
     intent = subject.get("id") if kind == "payment_intent" else subject.get("payment_intent")
-    metadata = subject.get("metadata") or {}
     return PayerEvent(
         id=event["id"],
         kind=event["type"],
-        created=_time(event["created"]),
         livemode=event["livemode"],
         api_version=event.get("api_version"),
         checkout_id=subject["id"] if session else None,
         payment_intent=_id_of(intent),
-        reference=(subject.get("client_reference_id") if session else None) or metadata.get("reference"),
         account=event.get("account"),
         amount=subject.get("amount_total") if session else subject.get("amount"),
         currency=(subject.get("currency") or "").upper(),

@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from devices.nudging import send_soon
-from storefront import alerts, outbox, payments, progress, reconciling, refunding
+from storefront import alerts, open_pages, outbox, progress, reconciling, refunding
 from storefront.payer import PayerRefused, PayerUnreachable
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ def send_mail() -> None:
 def settle_money() -> None:
     now = timezone.now()
     refunding.send_due(now)
-    payments.close_needless(now)
-    payments.look_again(now)
+    open_pages.close_needless(now)
+    open_pages.look_again(now)
 
 
 @shared_task(name="storefront.watch")
@@ -49,6 +49,7 @@ def reconcile() -> None:
             log.warning("%s", difference)
     except (PayerUnreachable, PayerRefused) as error:
         log.error("the reconciliation ended early, and comes again tomorrow: %s", error)
+        raise  # a failed run is an alert (facts.py)
 
 
 def nudge_money() -> None:

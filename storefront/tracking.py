@@ -15,8 +15,8 @@ from devices.models import Disc, Drive
 from devices.states import DiscState
 from fulfillment import reasons
 from fulfillment.models import Allocation, Job, Shipment
-from storefront import cancelling
-from storefront.models import Order, OrderLine, Payment
+from storefront import cancelling, payments
+from storefront.models import Order, OrderLine, Payment, Refund
 
 STOPPED: Final = (Order.State.CANCELLATION_REQUESTED, Order.State.CANCELLED)
 RINGS: Final = 24  # discs shown one by one; more are shown as one bar
@@ -62,6 +62,10 @@ class Track:
     cancellable: bool = False
     paid_back: str = ""
     """How much went, or goes, back; empty for what was never paid."""
+    paying_back: bool = False
+    """Whether we are at it; not while a bank decides, or after a refusal."""
+    under_way: bool = False
+    """Money for it was sent and is not booked: nothing to pay, nothing to cancel."""
 
     @property
     def later(self) -> bool:
@@ -80,6 +84,8 @@ def of(order: Order) -> Track:
         pay_at=_pay_at(order),
         cancellable=cancelling.possible(order),
         paid_back=order.total if order.paid_at and order.state in STOPPED else "",
+        paying_back=Refund.objects.filter(payment__order=order, state=Refund.State.ASKED).exists(),
+        under_way=payments.under_way(order),
     )
 
 

@@ -228,6 +228,8 @@ class Ledger:
 
     def give_up_all(self, now: datetime) -> None:
         """planned → cancelled, for all: this journal is lost to the server, so none of them may ever start."""
+        if not self._journal.rows("SELECT 1 FROM discs WHERE state = 'planned' LIMIT 1"):
+            return  # said again with each refused report: nothing is to be written to the disk for it
         with self._journal.transaction() as connection:
             connection.execute(
                 "UPDATE discs SET state = 'cancelled', finished_at = ? WHERE state = 'planned'", (now.isoformat(),)

@@ -110,7 +110,9 @@ class OneLine(logging.Formatter):
         if form not in {"json", "console"}:
             raise ValueError(f"SPINDLE_LOG_FORMAT must be json or console, not {form!r}.")
         self._json = form == "json"
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= 8}, key=len, reverse=True)
+        long = {secret for secret in secrets if len(secret) >= 8}
+        spelt = {json.dumps(secret, ensure_ascii=False)[1:-1] for secret in long} if self._json else set[str]()
+        self._secrets = sorted(long | spelt, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = get_contextvars() | {name: value for name in FIELDS if (value := getattr(record, name, "")) != ""}

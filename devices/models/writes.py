@@ -47,6 +47,8 @@ class Write(models.Model):
     retry_at = models.DateTimeField(null=True, blank=True)
     missing_since = models.DateTimeField(null=True, blank=True)  # accepted, yet not in the newest report
 
+    waits_there = models.BooleanField(default=False)  # final here, and the newest report has discs of it that wait
+
     revision = models.PositiveBigIntegerField(default=1)
     revision_read = models.PositiveBigIntegerField(default=0)
     changed_at = models.DateTimeField()
@@ -68,6 +70,7 @@ class Write(models.Model):
                 name="devices_write_unread",
             ),
             models.Index(fields=["writer", "id"], condition=Q(state__in=sorted(WRITE_OPEN)), name="devices_write_open"),
+            models.Index(fields=["writer"], condition=Q(waits_there=True), name="devices_write_waits_there"),
             models.Index(fields=["image_sha256"], name="devices_write_image"),
         ]
 

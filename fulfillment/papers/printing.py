@@ -55,6 +55,9 @@ def _try(paper: Paper, now: dt.datetime) -> bool:
         return False
     if not lifecycle.paper_begun(paper, until=now + LEASE):
         return False  # somebody else is at it
+    if Shipment.objects.filter(pk=paper.shipment_id, state=Shipment.State.CANCELLED).exists():
+        lifecycle.paper_failed(paper, reason="The shipment was cancelled.", now=now, retry_in=None)
+        return False
     try:
         return _print(paper, label_printer(), now)
     except Exception as error:  # whatever went wrong with one paper is noted on it, and the others are printed

@@ -7,8 +7,11 @@ change, so each row of the dump finds its file; a file without a row costs only 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -22,7 +25,7 @@ from django.db import connection
 from archive import storage
 from archive.models import Image, ImageState
 from storefront.backups import databases
-from storefront.backups.files import Kept, copy, digest_of, sync_folder
+from storefront.backups.files import Kept, copy, digest_of, sync, sync_tree
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -52,12 +55,24 @@ class Manifest:
 def create(store: Path, now: datetime) -> tuple[Path, Manifest]:
     """A new backup in `store`, and what is in it. Nothing under its final name is ever half a backup."""
     place = store / f"{now:%Y-%m-%dT%H%M%SZ}"
-    if place.exists():
-        raise BackupRefused(f"{place} is there already: wait a second.")
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
-    making = store / f".{place.name}.part"
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(mode=0o700)
+    with _alone(store):
+        _sweep(store)
+        if place.exists():
+            raise BackupRefused(f"{place} is there already: wait a second.")
+        making = store / f".{place.name}.part"
+        making.mkdir(mode=0o700)
+        try:
+            manifest = _fill(making, store, now)
+            making.rename(place)
+        except BaseException:
+            shutil.rmtree(making)
+            raise
+        sync(store)
+    return place, manifest
+
+
+def _fill(making: Path, store: Path, now: datetime) -> Manifest:
     databases.dump(making / DATABASE)  # first: see above
     images, missing = _keep_images(store)
     manifest = Manifest(
@@ -73,10 +88,35 @@ def create(store: Path, now: datetime) -> tuple[Path, Manifest]:
     )
     (making / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
     (making / MANIFEST).chmod(0o600)
-    sync_folder(making)
-    making.rename(place)
-    sync_folder(store)
-    return place, manifest
+    for name in (DATABASE, MANIFEST):
+        sync(making / name)
+    # All is on the disk before the final name is: after a power cut there is a whole backup or none.
+    sync_tree(making)
+    if (store / "images").is_dir():
+        sync_tree(store / "images")
+    return manifest
+
+
+@contextlib.contextmanager
+def _alone(store: Path) -> Iterator[None]:
+    """One backup at a time in a folder of backups. The lock ends with its process. Raises BackupRefused."""
+    descriptor = os.open(store, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BackupRefused(f"Another backup into {store} is under way: wait until it is done.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(store: Path) -> None:
+    """What a backup left that was killed half-way. Under the lock, so nobody is at work on it."""
+    for left in store.glob(".*.part"):
+        shutil.rmtree(left)
+    for left in store.glob("images/*/.*.part"):
+        left.unlink()
 
 
 def check(place: Path) -> tuple[Manifest, list[str]]:
@@ -118,12 +158,14 @@ def read(place: Path) -> Manifest:
     """Raises BackupRefused where there is no backup that this release reads."""
     try:
         raw: dict[str, Any] = json.loads((place / MANIFEST).read_text())
+        if raw["format"] != FORMAT:
+            raise BackupRefused(f"{place} has the format {raw['format']}, this release reads {FORMAT}.")
+        lists = {name: tuple(Kept(**each) for each in raw[name]) for name in ("images", "papers", "secrets")}
+        return Manifest(**(raw | lists | {"database": Kept(**raw["database"]), "missing": tuple(raw["missing"])}))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BackupRefused(f"{place} is no backup: it has no {MANIFEST}.") from error
-    if raw.get("format") != FORMAT:
-        raise BackupRefused(f"{place} has the format {raw.get('format')}, this release reads {FORMAT}.")
-    lists = {name: tuple(Kept(**each) for each in raw[name]) for name in ("images", "papers", "secrets")}
-    return Manifest(**(raw | lists | {"database": Kept(**raw["database"]), "missing": tuple(raw["missing"])}))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupRefused(f"{place / MANIFEST} is damaged ({error}). Use another backup.") from error
 
 
 def fingerprints() -> dict[str, str]:

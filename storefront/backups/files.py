@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,11 +31,11 @@ def copy(source: Path, target: Path, *, sha256: str | None = None, mode: int = 0
     sha256: what the content must be; none where any will do.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")  # nobody else's
     digest = hashlib.sha256()
     size = 0
     try:
-        with source.open("rb") as reader, part.open("wb") as writer:
+        with source.open("rb") as reader, part.open("xb") as writer:
             os.fchmod(writer.fileno(), mode)
             while block := reader.read(BLOCK):
                 digest.update(block)
@@ -54,8 +55,15 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_tree(root: Path) -> None:
+    """Every folder below `root`, and `root` itself last: the names in them are on the disk."""
+    for folder, _, _ in os.walk(root, topdown=False):
+        sync(Path(folder))
+
+
+def sync(path: Path) -> None:
+    """A file's content, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -13,6 +13,7 @@ class Alert(models.Model):
     key = models.CharField(max_length=200, help_text="Which one of its kind.")
     text = models.CharField(max_length=1000, help_text="What it is, and what to do.")
     opened_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:

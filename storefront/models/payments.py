@@ -32,6 +32,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True, editable=False)
     look_at = models.DateTimeField(null=True, editable=False, help_text="When the payer is asked, if no webhook came.")
+    closing_until = models.DateTimeField(null=True, editable=False, help_text="Somebody closes its page until then.")
     disputed_at = models.DateTimeField(null=True, editable=False)
     dispute_over_at = models.DateTimeField(null=True, editable=False)
 
@@ -80,6 +81,7 @@ class MoneyDifference(models.Model):
     found_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, editable=False)
     resolution = models.CharField(max_length=200, blank=True, editable=False)
+    by_person = models.BooleanField(default=False, editable=False, help_text="Closed by a person: it stays closed.")
 
     class Meta:
         ordering = ["-id"]
@@ -140,6 +142,7 @@ class ProviderEvent(models.Model):
 
     event = models.CharField(max_length=120, unique=True)
     kind = models.CharField(max_length=80)
+    api_version = models.CharField(max_length=40, blank=True)
     session = models.CharField(max_length=120, blank=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices)
     text = models.CharField(max_length=300, blank=True)

@@ -22,6 +22,10 @@ SAID = {
     cancelling.Outcome.CANCELLED: (messages.success, "Your order is cancelled. Nothing was charged."),
     cancelling.Outcome.REQUESTED: (messages.success, "Your order is cancelled. Your money is on its way back."),
     cancelling.Outcome.ALREADY: (messages.info, "This order is cancelled already."),
+    cancelling.Outcome.UNDER_WAY: (
+        messages.warning,
+        "Your payment is on its way and can't be stopped. Cancel when it has arrived, or write to us.",
+    ),
     cancelling.Outcome.TOO_LATE: (
         messages.warning,
         "Your parcel is packed or on its way, so it can't be cancelled here. Write to us: we do what we can.",

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from storefront import differences, payments
+from storefront import differences, payments, refunding
 from storefront.models import ProviderEvent
 from storefront.payer import BadSignature, Checkout, PayerEvent, PayerRefused, PayerUnreachable, payer
 from storefront.payments import Settlement
@@ -20,6 +20,13 @@ log = logging.getLogger(__name__)
 
 # Events that tell of money without naming its page.
 OF_MONEY = ("payment_intent.succeeded", "charge.refund", "refund.", "charge.dispute.")
+
+# Events that say that money was taken.
+TAKEN = {
+    "payment_intent.succeeded",
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+}
 
 OUTCOMES = {
     Settlement.SETTLED: ProviderEvent.Outcome.SETTLED,
@@ -55,11 +62,14 @@ def _settle(event: PayerEvent) -> str:
     checkout = None if not_ours else _page_of(event)
     if checkout is None and event.kind == "payment_intent.succeeded":
         not_ours = not_ours or "it was paid in another way than on a page of this shop"
+    if checkout:
+        refunding.look_for_failed(checkout, now)
     try:
         with transaction.atomic():
             if not_ours:
-                differences.foreign(event, not_ours, now)
-                outcome = Settlement.UNMATCHED
+                outcome = Settlement.UNMATCHED if event.kind in TAKEN else Settlement.UNPAID
+                if event.kind in TAKEN:
+                    differences.foreign(event, not_ours, now)
             else:
                 outcome = payments.settle(checkout, now) if checkout else Settlement.UNPAID
             if event.kind == "charge.dispute.closed" and event.payment_intent and not not_ours:
@@ -67,6 +77,7 @@ def _settle(event: PayerEvent) -> str:
             ProviderEvent.objects.create(
                 event=event.id,
                 kind=event.kind,
+                api_version=event.api_version or "",
                 session=event.checkout_id or "",
                 outcome=OUTCOMES[outcome],
                 text=not_ours[:300],

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -303,6 +304,29 @@ def test_a_tick_gives_up_what_is_not_there_any_more_and_goes_on(folder: Path, tm
     other.refresh_from_db()
     assert (lost.state, other.state) == (ImageState.FAILED, ImageState.READY)
     assert str(folder) in lost.reason
+
+
+def test_a_backlog_that_takes_all_the_time_costs_no_image(folder: Path, tmp_path: Path, settings: Settings) -> None:
+    first = add(folder).image
+    second = add(fill(tmp_path / "other", {"file": b"other"}), part_number="P-1002").image
+    Image.objects.update(state=ImageState.WAITING, sha256=None, size=None)
+    settings.SPINDLE_IMAGE_MAKER = f"{__name__}.out_of_time"
+
+    for tries in range(1, lifecycle.TRIES + 1):
+        with pytest.raises(SoftTimeLimitExceeded):
+            making.make_waiting()
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert (first.state, first.tries, second.state, second.tries) == (ImageState.WAITING, tries, first.state, 0)
+
+    settings.SPINDLE_IMAGE_MAKER = "archive.mastering.master_folder"
+    assert making.make_waiting() == 1
+    first.refresh_from_db()
+    assert (first.state, first.reason) == (ImageState.FAILED, lifecycle.ENDED_ITS_PROCESS)
+
+
+def out_of_time(tree: Tree, volume: str) -> FolderDisc:
+    raise SoftTimeLimitExceeded
 
 
 class BrokenDisc(FolderDisc):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -186,6 +187,33 @@ def test_a_source_that_changes_before_it_is_written_is_found_out(folder: Path, t
         pytest.raises(ArchiveError, match=r"README.txt changed while it was archived"),
     ):
         disc.write(file, unwatched)
+    disc.close()
+
+
+def test_an_empty_file_that_is_filled_before_it_is_written_is_found_out(folder: Path, tmp_path: Path) -> None:
+    disc = master_folder(scan(folder), "TEST")
+    (folder / "empty").write_bytes(b"its copy has just ended")
+
+    with (
+        (tmp_path / "disc.iso").open("w+b") as file,
+        pytest.raises(ArchiveError, match=r"empty changed while it was archived"),
+    ):
+        disc.write(file, unwatched)
+    disc.close()
+
+
+def test_a_source_that_the_system_can_not_read_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disc = master_folder(scan(folder), "TEST")
+
+    def fails(descriptor: int, count: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("archive.sourcefile.os.read", fails)
+    with (tmp_path / "disc.iso").open("w+b") as file, pytest.raises(ArchiveError, match=r"source/.* can't be read"):
+        disc.write(file, unwatched)
+    monkeypatch.undo()
     disc.close()
 
 

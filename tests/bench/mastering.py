@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
-from tests.bench.measuring import Row, in_python, in_turns, run, timed
+from tests.bench.measuring import ROOT, Row, in_python, in_turns, run, timed
 
 PEER = "genisoimage -J -R, openssl sha256"
 
@@ -22,7 +25,27 @@ def measure(folder: Path, rounds: int) -> list[Row]:
             Row(f"Master and hash {name}", PEER, ours, peers, bound),
             Row(f"… memory, {name}", "–", megabytes, (), 100, "MB"),
         ]
+    seconds, most = _whole_command(sets["5,000 files of 100 kB"][0], folder / "shop")
+    rows += [
+        Row("… the whole command `archive add`, 5,000 files of 100 kB", "–", (seconds,), (), None),
+        Row("… its memory, with all of the shop loaded", "–", (most,), (), None, "MB"),
+    ]
     return rows
+
+
+def _whole_command(source: Path, data: Path) -> tuple[float, float]:
+    """Seconds with interpreter, database and `fsync`, and the most memory in MB."""
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    env = os.environ | {"SPINDLE_DATA": str(data), "DATABASE_URL": ""}
+    subprocess.run([*manage, "migrate", "--verbosity", "0"], env=env, check=True)
+    facts = ["--part-number", "P-1", "--title", "Bench", "--kind", "data"]
+    began = time.perf_counter()
+    child = subprocess.Popen([*manage, "archive", "add", str(source), *facts], env=env, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"archive add ended with {child.returncode}")
+    return time.perf_counter() - began, usage.ru_maxrss * 1024 / 1e6
 
 
 def _both(source: Path, folder: Path, rounds: int) -> tuple[tuple[float, ...], ...]:

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from devices import rotation, tokens
 from devices.agent import wire
+from devices.intake import cancel_write
 from devices.models import Write
 from tests.devices.conftest import Plant, command_token, serials, states
 
@@ -58,14 +59,38 @@ def test_work_made_after_the_backup_is_a_reason_until_somebody_saw_to_it(plant: 
     assert reason["keyword"] == "unknown-work"
     assert f"{made[0]} good" in reason["text"]
     assert [event.new for event in plant.events("unknown-write")] == [str(write.uuid)]
-    assert acknowledge() == "1 writes of Writer 1 that this server never gave are seen to.\n"
-    assert plant.report().recorded == ()  # it goes on: a disc of it is still to be made
-    assert plant.keywords() == []
+    assert acknowledge() == (  # a disc of it is still to be made, and nobody has seen that one
+        "0 writes of Writer 1 that this server never gave are seen to.\n"
+        "1 more are not over: see to their discs when they are, then acknowledge again.\n"
+    )
     plant.agent.make_all()
+    assert plant.report().recorded == ()
+    assert plant.keywords() == ["unknown-work"]
+    assert f"{made[1]} good" in plant.writer.reasons[0]["text"]
+    assert acknowledge() == "1 writes of Writer 1 that this server never gave are seen to.\n"
     assert plant.report().recorded == (write.uuid,)
+    assert plant.keywords() == []
     assert plant.agent.state().writes == ()
     assert acknowledge().startswith("0 writes")
     assert not Write.objects.exists()  # nobody knows for whom it was: it is never booked
+
+
+def test_a_write_given_up_here_as_never_sent_and_made_there_is_a_reason_until_somebody_saw_to_it(plant: Plant) -> None:
+    write = plant.queue(2)
+    backup = Backup()
+    plant.attend()
+    plant.agent.make_all()
+    backup.restore()
+    write.refresh_from_db()
+    assert cancel_write(write, "tick", plant.clock.now)  # as the planner does while the writer is silent
+    for _ in range(2):
+        assert plant.report().recorded == ()
+    assert plant.keywords() == ["unknown-work"]
+    assert f"{serials(write)[0]} good" in plant.writer.reasons[0]["text"]
+    assert acknowledge().startswith("1 writes")
+    assert plant.report().recorded == (write.uuid,)
+    assert plant.keywords() == []
+    assert states(write) == ["cancelled", "cancelled"]
 
 
 def acknowledge() -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from devices import visits
+from devices import errands, lifecycle, trouble, visits
 from devices.models import Writer
+from devices.states import WriteState
 from devices.testing import Answer
 from tests.devices.conftest import Plant
 
@@ -130,3 +132,15 @@ def test_disabled_writer_is_left_alone(plant: Plant) -> None:
 def test_writer_without_work_that_reports_is_not_visited(plant: Plant) -> None:
     assert visits.due(plant.clock.now) == []
     assert visits.due(plant.clock.pass_(seconds=31)) == [plant.new.writer.pk]
+
+
+def test_a_write_that_was_set_aside_calls_nobody(plant: Plant) -> None:
+    write = plant.queue()
+    now = plant.clock.now
+    for turn in range(trouble.TRIES):
+        trouble.note(errands.GIVE, write, ValueError("no"), now + timedelta(minutes=turn))
+    assert visits.due(now) == []
+    lifecycle.move_write(write, WriteState.SENT, now=now, actor="tick")
+    assert visits.due(now) == []
+    Writer.objects.update(draining=True)  # what became of the call is another question
+    assert visits.due(now) == [plant.new.writer.pk]

@@ -8,7 +8,7 @@ import pytest
 
 from devices.agent import wire
 from devices.models import Disc, Write
-from fulfillment import allocation, intake, operators, tick
+from fulfillment import allocation, intake, operators, papers, progress, tick
 from fulfillment.models import Allocation, Job, JobEvent, Paper, Shipment
 from tests.at_once import at_once
 from tests.scene import NOW, Plant, ask_for, running_plant
@@ -27,6 +27,27 @@ def cancel(job: Job, even_packed: bool = False) -> bool:
 def states(job: Job) -> tuple[str, str]:
     job.refresh_from_db()
     return job.state, Shipment.objects.get(pk=job.shipment_id).state
+
+
+def test_a_shipment_cancelled_as_its_last_disc_is_booked_gets_no_papers(plant: Plant) -> None:
+    job = ask_for(1)
+    stale = Shipment.objects.get(pk=job.shipment_id)
+    assert cancel(job)
+    Job.objects.update(state="made")
+    progress.finish_shipment(stale, NOW)  # the tick had read it before
+    assert not Paper.objects.exists()
+    assert states(job)[1] == "cancelled"
+
+
+def test_a_paper_that_waits_for_a_cancelled_shipment_is_not_printed(plant: Plant) -> None:
+    """A printer had begun it when the shipment was cancelled, so cancelling did not end it."""
+    job = ask_for(1)
+    Paper.objects.create(shipment=job.shipment, kind=Paper.Kind.ADDRESS_LABEL, next_try_at=NOW)
+    assert cancel(job)
+    Paper.objects.update(state="waiting", attempts=1, reason="")
+    assert papers.print_waiting(NOW) == 0
+    paper = Paper.objects.get()
+    assert (paper.state, paper.reason, paper.path) == ("failed", "The shipment was cancelled.", "")
 
 
 def test_work_that_was_not_begun_is_never_begun(plant: Plant) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
+from devices import trouble
 from devices.agent import wire
-from devices.models import Disc, Write, Writer
-from fulfillment import apply, operators, ranking, snapshot, tick
+from devices.models import Disc, Trouble, Write, Writer
+from fulfillment import apply, operators, progress, ranking, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
@@ -116,6 +118,47 @@ def test_stock_is_used_before_anything_is_written(plant: Plant) -> None:
     second.refresh_from_db()
     assert second.state == Job.State.MADE
     assert Disc.objects.count() == 2
+
+
+def test_only_jobs_that_need_stock_are_asked_and_no_more_than_there_is_for(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = make_image()
+    ask_for(1, image)
+    plant.turn()  # it is being written, and needs nothing
+    given_up = ask_for(1, image)
+    plant.turn()
+    Job.objects.filter(pk=given_up.pk).update(state=Job.State.CANCELLED)
+    plant.agent.set_disc(
+        given_up.shares.get().write.discs.get().serial, wire.DiscState.GOOD, verified=wire.Verified.DIGEST
+    )
+    plant.report()
+    progress.read_writes(plant.now)
+    wanting = [ask_for(1, image) for _ in range(3)]
+    asked: list[Job] = []
+    give = progress._give_stock
+
+    def watched(job: Job, now: datetime) -> None:
+        asked.append(job)
+        give(job, now)
+
+    monkeypatch.setattr(progress, "_give_stock", watched)
+    progress.use_stock(plant.now)
+    first = min(wanting, key=lambda job: job.rank)
+    assert asked == [first]
+    assert first.allocations.count() == 1
+
+
+def test_trouble_ends_with_the_job_or_shipment_that_it_was_about(plant: Plant) -> None:
+    open_, over = ask_for(1), ask_for(1)
+    for job in (open_, over):
+        trouble.note("fulfillment.plan", job, ValueError("no"), NOW)
+        trouble.note("fulfillment.finish-shipment", job.shipment, ValueError("no"), NOW)
+    Job.objects.filter(pk=over.pk).update(state=Job.State.CANCELLED)
+    Shipment.objects.filter(pk=over.shipment_id).update(state=Shipment.State.CANCELLED)
+    tick.run(NOW)
+    kept = set(Trouble.objects.values_list("row", flat=True))
+    assert kept == {str(open_.pk), str(open_.shipment_id)}
 
 
 def test_a_console_copy_is_nobodys_stock(plant: Plant) -> None:
@@ -256,3 +299,22 @@ def test_old_roll_forwards_go_but_those_behind_a_promise_stay(plant: Plant) -> N
     plant.turn(days=2)
     assert PlanRun.objects.filter(pk=kept.pk).exists()
     assert not PlanRun.objects.filter(pk=dropped.pk).exists()
+
+
+def test_writes_of_a_cancelled_shipment_are_taken_back_in_the_order_in_which_reports_are_booked(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ask_for(1)
+    plant.turn()
+    share = job.shares.get()
+    for _ in range(2):
+        write = share.write
+        write.pk, write.uuid = None, uuid4()
+        write.save()
+        job.shares.create(write=write, copies=1)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.CANCELLED)
+    taken: list[int] = []
+    monkeypatch.setattr(progress, "cancel_write", lambda write, actor, now: taken.append(write.pk))
+    progress.recall_cancelled(job.shipment, actor="anna", now=NOW)
+    assert len(taken) == 3
+    assert taken == sorted(taken)

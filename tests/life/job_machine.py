@@ -42,6 +42,9 @@ class Station:
         return Writer.objects.get(pk=self.new.writer.pk)
 
 
+A_PERSON: Final = {"media-empty", "second-agent", "journal-lost"}  # a writer's reasons that end with an operator
+
+
 class JobLife(Life):
     """`stations` were reported once before the first example; each example finds them so again."""
 
@@ -237,12 +240,12 @@ class JobLife(Life):
         self._check_ends()
 
     def _says_why(self, job: Job) -> bool:
-        """It is held with a reason, or the writer that has its discs asks for blanks."""
+        """It is held with a reason, or the writer that has its discs waits for a person and says so."""
         if job.state == Job.State.HELD:
             return bool(job.reason)
         writes = Write.objects.filter(shares__job=job, state__in=WRITE_OPEN).select_related("writer")
         wants = [[reason["keyword"] for reason in write.writer.reasons] for write in writes]
-        return bool(wants) and all("media-empty" in keywords for keywords in wants)
+        return bool(wants) and all(A_PERSON & set(keywords) for keywords in wants)
 
     def _help_with_everything(self) -> None:
         """The operator does whatever is asked for."""

@@ -20,7 +20,7 @@ from devices import dispatch, reports, visits
 from devices.models import Trouble
 from fulfillment import operators, tick
 from fulfillment.models import Job, Shipment
-from storefront import cancelling, payments, progress, reconciling, refunding
+from storefront import cancelling, open_pages, progress, reconciling, refunding
 from storefront.lifecycle import ORDER_TRANSITIONS, PAYMENT_TRANSITIONS, REFUND_TRANSITIONS
 from storefront.models import Mail, MoneyDifference, Order, OrderEvent, Payment, Product, Refund
 from storefront.payer import PayerRefused, PayerUnreachable
@@ -200,8 +200,8 @@ class OrderLife(Life):
         self.clock.now += dt.timedelta(seconds=seconds)
         self.till.expire_overdue()
         progress.read(self.now)
-        payments.look_again(self.now)
-        payments.close_needless(self.now)
+        open_pages.look_again(self.now)
+        open_pages.close_needless(self.now)
         refunding.send_due(self.now)
 
     @rule()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -176,3 +177,54 @@ def test_with_other_keys_in_the_environment_nothing_is_restored(kept: Kept, tmp_
     empty = Shop(tmp_path / "data")
     said = empty.backup("restore", str(place), code=1, **keys)
     assert "SPINDLE_SECRET_KEY and SPINDLE_WRITER_KEY are not those of the backup" in said
+
+
+@on_sqlite
+def test_two_backups_at_once_are_one_and_a_refusal(kept: Kept) -> None:
+    store = kept.place.parent
+    before = sorted(store.iterdir())
+    descriptor = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # as the nightly one holds it
+        assert "is under way" in kept.shop.backup("create", str(store), code=1)
+    finally:
+        os.close(descriptor)
+    assert sorted(store.iterdir()) == before
+
+
+@on_sqlite
+def test_what_a_killed_backup_left_goes_with_the_next_one(kept: Kept, tmp_path: Path) -> None:
+    store = tmp_path / "backups"
+    shutil.copytree(kept.place.parent, store)
+    half = store / ".2026-11-20T031700Z.part"
+    half.mkdir()
+    (half / "database.dump").write_bytes(b"half a dump")
+    (image,) = (store / "images").rglob("*.iso")
+    part = image.with_name(f".{image.name}.0badcafe.part")
+    part.write_bytes(b"half an image")
+    kept.shop.backup("create", str(store))
+    assert (half.exists(), part.exists(), image.exists()) == (False, False, True)
+
+
+@on_sqlite
+def test_a_backup_that_fails_leaves_nothing(kept: Kept, tmp_path: Path) -> None:
+    (image,) = (kept.shop.data / "images").glob("??/*.iso")
+    aside = image.rename(image.with_suffix(".aside"))
+    image.write_bytes(b"another content")
+    try:
+        assert "has not the sha256" in kept.shop.backup("create", str(tmp_path / "backups"), code=1)
+    finally:
+        image.unlink()
+        aside.rename(image)
+    left = [path for path in (tmp_path / "backups").rglob("*") if path.is_file() or path.name.startswith(".")]
+    assert left == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "images": [{"x": 1}]}'])
+def test_a_manifest_that_is_damaged_is_said_in_a_line(kept: Kept, tmp_path: Path, content: str) -> None:
+    place = shutil.copytree(kept.place, tmp_path / kept.place.name)
+    (place / "manifest.json").write_text(content)
+    said = kept.shop.backup("check", str(place), code=1)
+    assert "manifest.json is damaged" in said
+    assert "Traceback" not in said

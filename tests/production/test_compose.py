@@ -13,7 +13,8 @@ import pytest
 from tests.production.compose import FILE, ROOT, VARIABLE, compose, environment, example, filled, services
 
 NAMED = re.compile(r"""\b(?:env|env_flag|env_list|kept_secret)\(\s*"(?P<name>[A-Z_]+)\"""")
-ROLES = ["postgres", "redis", "migrate", "web", "worker", "mastering", "beat", "nginx", "agent", "manage"]
+ROLES = ["postgres", "redis", "migrate", "web", "worker", "documents", "mastering", "beat", "nginx",
+         "agent", "manage"]  # fmt: skip
 DATABASES = {"postgres", "redis"}
 
 
@@ -130,7 +131,7 @@ def test_the_example_names_what_must_be_set_and_nothing_unknown() -> None:
 
 def test_all_that_read_settings_read_the_same() -> None:
     one = environment("web")
-    for name in ("migrate", "worker", "mastering", "beat", "manage"):
+    for name in ("migrate", "worker", "documents", "mastering", "beat", "manage"):
         assert environment(name) == one
 
 
@@ -140,7 +141,7 @@ def test_every_dependency_says_what_it_waits_for() -> None:
             once = other == "migrate"
             assert how == {"condition": "service_completed_successfully" if once else "service_healthy"}, (name, other)
             assert once or not services()[other]["healthcheck"].get("disable")
-    for name in ("web", "worker", "mastering", "beat"):
+    for name in ("web", "worker", "documents", "mastering", "beat"):
         assert services()[name]["depends_on"].keys() == {"postgres", "redis", "migrate"}
 
 
@@ -148,7 +149,7 @@ def test_only_nginx_can_be_reached_from_outside() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["nginx"]
     assert compose()["networks"]["data"] == {"internal": True}
     assert {name for name, service in services().items() if "front" in service["networks"]} == {
-        "web", "worker", "nginx", "manage",
+        "web", "worker", "documents", "nginx", "manage",
     }  # fmt: skip
     for name in DATABASES:
         assert services()[name]["networks"] == ["data"]
@@ -178,11 +179,13 @@ def test_there_is_one_beat() -> None:
     assert not any("deploy" in service or "scale" in service for service in services().values())
 
 
+def queues_of(name: str) -> list[str]:
+    command = services()[name].get("command", [])
+    return command[command.index("-Q") + 1].split(",") if "-Q" in command else []
+
+
 def test_every_queue_has_a_worker() -> None:
-    queues = [
-        queue
-        for service in services().values()
-        if "-Q" in service.get("command", [])
-        for queue in service["command"][service["command"].index("-Q") + 1].split(",")
-    ]
+    queues = [queue for name in services() for queue in queues_of(name)]
     assert sorted(queues) == ["documents", "mastering", "ticks"]
+    # What waits for the payer, the mail server or a printer takes no slot from the ticks.
+    assert [queues_of(name) for name in ("worker", "documents")] == [["ticks"], ["documents"]]

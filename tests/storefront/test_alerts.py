@@ -12,7 +12,7 @@ from pytest_django import Settings
 from archive.models import Image
 from devices import trouble
 from devices.models import BlankBin, Writer
-from fulfillment import operators, tick
+from fulfillment import intake, operators, tick
 from fulfillment.models import Job, Paper
 from fulfillment.planning.model import Wait
 from storefront import alerts, facts, outbox
@@ -61,6 +61,45 @@ def test_what_comes_and_goes_is_told_once_an_hour() -> None:
     assert (Alert.objects.count(), Mail.objects.count()) == (5, 1)
     alerts.bring_in_step([fact], after(minutes=200))
     assert Mail.objects.count() == 2
+
+
+def test_what_comes_and_goes_for_hours_is_told_every_hour_or_so() -> None:
+    fact = Fact("trial", "one", "Something is amiss.")
+    for minute in range(0, 650, 50):
+        alerts.bring_in_step([fact], after(minutes=minute))
+        alerts.bring_in_step([], after(minutes=minute + 5))
+    assert (Alert.objects.count(), Mail.objects.count()) == (13, 7)
+
+
+def test_what_came_back_in_the_quiet_and_stays_is_told_when_it_is_over() -> None:
+    fact = Fact("trial", "one", "Something is amiss.")
+    alerts.bring_in_step([fact], NOW)
+    alerts.bring_in_step([], after(minutes=5))
+    told = []
+    for minute in (10, 30, 59, 61, 90, 180):
+        alerts.bring_in_step([fact], after(minutes=minute))
+        told.append(Mail.objects.count())
+    assert told == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_parcel_packed_before_it_was_cancelled_is_to_be_unpacked(plant: Plant) -> None:
+    job = ask_for(1)
+    plant.make_all()
+    shipment = job.shipment
+    shipment.refresh_from_db()
+    assert operators.pack(shipment, "user:1 Anna", NOW)
+    assert intake.cancel(shipment, actor="order:S-1", now=NOW, even_packed=True)
+    alerts.watch(after(days=3))
+    assert ("unpack", shipment.reference) in open_alerts()
+    alerts.watch(after(days=8))
+    assert open_alerts() == []
+
+
+def test_of_too_many_holds_always_the_same_are_shown(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "MOST", 2)
+    for reason in ("c", "a", "b"):
+        Job.objects.filter(pk=ask_for(1, make_image(reason)).pk).update(state="held", reason=reason)
+    assert [fact.key for fact in facts.held_work(NOW)] == ["a:cd", "b:cd"]
 
 
 def test_a_text_that_changes_is_not_told_again() -> None:
@@ -164,5 +203,5 @@ def test_watching_costs_no_more_queries_for_more_jobs(plant: Plant, django_asser
         ask_for(1, make_image(f"image-{number}"))
     Job.objects.update(state="held", reason="media-needed")
     tick.roll(timezone.now())
-    with django_assert_max_num_queries(14):  # type: ignore[operator]  # pytest-django's own fixture
+    with django_assert_max_num_queries(17):  # type: ignore[operator]  # pytest-django's own fixture
         list(facts.all_facts(NOW))

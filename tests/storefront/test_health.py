@@ -48,7 +48,8 @@ def test_alive_asks_nobody(client: Client, settings: Settings) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_ready_without_redis_because_the_shop_sells_on(client: Client, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    ticks.note("devices.tick", 0.1, timezone.now(), failed=False)
+    for name in readiness.TICKS:
+        ticks.note(name, 0.1, timezone.now(), failed=False)
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "database": "ok", "redis": "away", "ticks": "ok"}
@@ -56,8 +57,16 @@ def test_ready_without_redis_because_the_shop_sells_on(client: Client, settings:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ticks_that_stopped_are_named_but_don_t_close_the_shop(client: Client) -> None:
-    ticks.note("devices.tick", 0.1, timezone.now() - readiness.LATE, failed=False)
+@pytest.mark.parametrize("late", readiness.TICKS)
+@pytest.mark.parametrize("why", ["stopped", "fails", "never ran"])
+def test_a_tick_that_stopped_is_named_but_does_not_close_the_shop(client: Client, late: str, why: str) -> None:
+    now = timezone.now()
+    for name in {*readiness.TICKS, "archive.master_waiting"} - {late}:  # mastering has a worker of its own
+        ticks.note(name, 0.1, now, failed=False)
+    if why != "never ran":
+        ticks.note(late, 0.1, now - readiness.LATE, failed=False)
+    if why == "fails":
+        ticks.note(late, 0.1, now, failed=True)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["ticks"]) == (200, "late")
 

@@ -50,6 +50,13 @@ def said(request: pytest.FixtureRequest) -> Iterator[Said]:
     yield from _listening(request.param)
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_secret_is_blacked_out_however_the_line_spells_it(form: str) -> None:
+    secret = 'say "p\\ss" \N{LATIN SMALL LETTER E WITH ACUTE}'
+    record = logging.LogRecord("x", logging.INFO, __file__, 1, f"refused: {secret}!", None, None)
+    assert "refused: [secret]!" in OneLine(form, secrets=[secret]).format(record)
+
+
 @pytest.fixture
 def events() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     listening = _listening("json")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from fulfillment.models import Job, Shipment
-from storefront import alerts, outbox, payments, refunding
+from storefront import alerts, open_pages, outbox, payments, refunding
 from storefront.models import Alert, Mail, MoneyDifference, Order, Payment, ProviderEvent, Refund
 from storefront.payer import payer
 from storefront.standin.webhooks import signature
@@ -118,16 +118,16 @@ def test_a_page_whose_answer_is_lost_is_not_opened_twice(
 def test_a_payment_nobody_told_of_is_found_within_a_minute(client: Client, plant: Plant, till: StandIn) -> None:
     order = unheard(client, make_title())
     now = timezone.now()
-    assert payments.look_again(now) == 0
+    assert open_pages.look_again(now) == 0
     soon = now + dt.timedelta(seconds=61)
-    assert (payments.look_again(soon), payments.look_again(soon)) == (1, 0)
+    assert (open_pages.look_again(soon), open_pages.look_again(soon)) == (1, 0)
     made_whole_once(order, till)
 
 
 def test_an_unpaid_page_is_looked_at_ever_more_seldom(client: Client, plant: Plant, till: StandIn) -> None:
     to_hosted_page(client, make_title())
     begun = Payment.objects.get().created_at
-    looks = [minute for minute in range(120) if payments.look_again(begun + dt.timedelta(minutes=minute, seconds=1))]
+    looks = [minute for minute in range(120) if open_pages.look_again(begun + dt.timedelta(minutes=minute, seconds=1))]
     assert looks == [1, 3, 7, 15, 31, 63]
 
 
@@ -353,7 +353,7 @@ def test_a_page_left_open_beside_a_paid_one_is_closed(client: Client, plant: Pla
     newer = session_of(order)
     submit(first, CARD)
     payments.settle(payer().checkout(old), timezone.now())
-    assert payments.close_needless(timezone.now()) == 1
+    assert open_pages.close_needless(timezone.now()) == 1
     assert payer().checkout(newer).status == "expired"
-    assert payments.close_needless(timezone.now()) == 0
+    assert open_pages.close_needless(timezone.now()) == 0
     made_whole_once(order, till)

@@ -48,7 +48,7 @@ def test_a_checkout_says_what_it_is(till: StripePayer) -> None:
     opened = till.open_checkout(wanted)
     assert (opened.status, opened.paid, opened.livemode) == (CheckoutStatus.OPEN, False, False)
     assert (opened.amount, opened.currency, opened.reference) == (2470, "EUR", wanted.reference)
-    assert (opened.payment_intent, opened.expires_at) == (None, wanted.expires_at)
+    assert opened.payment_intent is None
     assert till.checkout(opened.id) == opened
 
 
@@ -99,7 +99,7 @@ def test_a_refund_goes_back_once_per_key(till: StripePayer) -> None:
     submit(opened.url)
     intent = str(till.checkout(opened.id).payment_intent)
     first = till.refund(intent, 470, f"refund-{intent}")
-    assert (first.amount, first.currency, first.settled, first.payment_intent) == (470, "EUR", True, intent)
+    assert (first.amount, first.currency, first.payment_intent) == (470, "EUR", intent)
     assert till.refund(intent, 470, f"refund-{intent}") == first
     with pytest.raises(PayerRefused, match="greater than unrefunded amount"):
         till.refund(intent, 2001, f"refund-more-{intent}")
@@ -231,14 +231,13 @@ def signed(secret: str = HOOKED[0], body: bytes = BODY, age: int = 0) -> str:
 def test_each_secret_of_a_rotation_is_good(secret: str) -> None:
     event = hooked().verified_event(BODY, signed(secret))
     assert (event.id, event.kind, event.livemode) == ("evt_1", "checkout.session.completed", False)
-    assert (event.checkout_id, event.payment_intent, event.reference) == ("cs_1", "pi_1", "S-META")
-    assert event.created == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    assert (event.checkout_id, event.payment_intent, event.api_version) == ("cs_1", "pi_1", "2026-10-28.endive")
 
 
 def test_an_event_about_something_else_names_no_checkout() -> None:
     body = json.dumps(EVENT | {"type": "payout.paid", "data": {"object": {"id": "po_1", "object": "payout"}}}).encode()
     event = hooked().verified_event(body, signed(body=body))
-    assert (event.checkout_id, event.payment_intent, event.reference) == (None, None, None)
+    assert (event.checkout_id, event.payment_intent) == (None, None)
 
 
 @pytest.mark.parametrize("header", [None, "", "t=1,v1=ÿ", "nonsense", f"t={'9' * 5000},v1=00"])

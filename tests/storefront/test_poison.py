@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from smtplib import SMTPServerDisconnected
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
@@ -140,6 +141,7 @@ def mail(key: str) -> Mail:
 class Backend:
     """A mail server; what it does with a mail is said by its subject."""
 
+    asked: list[str] = []
     sent: list[str] = []
 
     def __init__(self, **options: Any) -> None:
@@ -149,6 +151,11 @@ class Backend:
         for message in messages:
             if message.subject == "poison":
                 raise KeyError("a header")
+            if message.subject == "slow":
+                raise SoftTimeLimitExceeded
+            if message.subject == "unwanted":
+                raise SMTPRecipientsRefused({"zoe@example.com": (550, b"no such box")})
+            self.asked.append(message.subject)
             if message.subject == "away":
                 raise SMTPServerDisconnected("away")
             self.sent.append(message.subject)
@@ -171,6 +178,44 @@ def test_a_mail_that_breaks_the_mailer_is_given_up_and_the_others_are_sent(setti
     client.post("/admin/storefront/mail/", {"action": "send_again", "_selected_action": [poison.pk]})
     poison.refresh_from_db()
     assert (poison.state, poison.attempts) == ("waiting", 0)
+
+
+def test_a_server_that_is_away_is_asked_once_in_a_batch(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Backend"
+    Backend.asked.clear()
+    for number in range(3):
+        Mail.objects.filter(pk=mail(f"away-{number}").pk).update(subject="away")
+    assert outbox.send_waiting(NOW) == 0
+    assert Backend.asked == ["away"]
+    assert list(Mail.objects.order_by("id").values_list("attempts", flat=True)) == [1, 0, 0]
+
+
+def test_an_address_that_is_refused_does_not_hold_up_the_others(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Backend"
+    for subject in ("unwanted", "fine"):
+        mail(subject)
+    assert outbox.send_waiting(NOW) == 1
+
+
+def test_the_end_of_the_tasks_time_is_no_fault_of_the_mail(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Backend"
+    slow = mail("slow")
+    for hours in range(4):
+        with pytest.raises(SoftTimeLimitExceeded):
+            outbox.send_waiting(NOW + dt.timedelta(hours=hours))
+    slow.refresh_from_db()
+    assert (slow.state, slow.attempts) == ("waiting", 4)
+
+
+def test_a_mail_asked_for_again_that_ends_the_process_is_given_up_again(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Backend"
+    killer = mail("fine")
+    Mail.objects.update(state="failed", attempts=3, reason="Each try ended the whole process.")
+    assert outbox.send_again(killer, NOW)
+    Mail.objects.update(attempts=3)  # three more, and nothing was heard of them
+    assert outbox.send_waiting(NOW) == 0
+    killer.refresh_from_db()
+    assert killer.state == "failed"
 
 
 def test_a_mail_that_ends_the_process_each_time_is_given_up_with_a_reason(settings: Settings) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from fulfillment import intake
 from fulfillment.models import Job, JobEvent, Shipment, ShipmentEvent
-from storefront import tasks
+from storefront import cancelling, facts, payments, promises, reconciling, refunding, tasks, ticks
 from storefront.models import Mail, MoneyDifference, Order, OrderEvent, OrderLine, Payment, Refund
-from storefront.payer import payer
+from storefront.payer import PayerRefused, PayerUnreachable, payer
 from tests.scene import Plant, make_title
 from tests.storefront.money import charged, intent_of, paid, session_of, unheard
 from tests.storefront.shopping import only_order, to_hosted_page
@@ -210,7 +212,87 @@ def test_it_says_when_the_payer_is_away(client: Client, plant: Plant, till: Stan
     till.stop()
     with pytest.raises(CommandError, match="run it again when the payer answers"):
         reconcile()
-    tasks.reconcile()  # in the night nobody is there to be told
+    with pytest.raises(PayerUnreachable):  # a run that failed: an alert until the next one that does not
+        tasks.reconcile()
+
+
+def test_a_night_without_its_reconciliation_is_told(db: None) -> None:
+    now = timezone.now()
+    ticks.note("storefront.reconcile", 1.0, now, failed=False)
+    assert [fact for fact in facts.all_facts(now) if fact.kind == "reconcile-failed"] == []
+    ticks.note("storefront.reconcile", 1.0, now + dt.timedelta(days=1), failed=True)
+    (fact,) = [fact for fact in facts.all_facts(now) if fact.kind == "reconcile-failed"]
+    assert "manage.py payments reconcile" in fact.text
+    ticks.note("storefront.reconcile", 1.0, now + dt.timedelta(days=2), failed=False)
+    assert [fact for fact in facts.all_facts(now) if fact.kind == "reconcile-failed"] == []
+
+
+def test_who_pays_while_it_runs_is_no_difference(client: Client, plant: Plant, till: StandIn) -> None:
+    """The list says that the page is open; then it is paid, and the webhook books it."""
+    page = to_hosted_page(client, make_title())
+    now = timezone.now()
+    with pytest.MonkeyPatch.context() as patch:
+        real = reconciling._unfinished
+
+        def meanwhile(*arguments: Any) -> Any:
+            submit(page)
+            payments.settle(payer().checkout(session_of(only_order())), now)
+            return real(*arguments)
+
+        patch.setattr(reconciling, "_unfinished", meanwhile)
+        run = reconciling.reconcile(now - dt.timedelta(days=1), now)
+        assert [difference for difference in run if not difference.mended] == []
+    assert only_order().state == "paid"
+    assert not MoneyDifference.objects.exists()
+
+
+def test_a_wrong_key_ends_it_and_accuses_nobody(
+    client: Client, plant: Plant, till: StandIn, settings: Settings
+) -> None:
+    paid(client, make_title())
+    to_hosted_page(Client(), make_title("P-2"))
+    settings.STRIPE_SECRET_KEY = "sk_test_wrong"
+    now = timezone.now()
+    for step in (reconciling._paid({}, now - dt.timedelta(days=1), now), reconciling._unfinished({}, now)):
+        with pytest.raises(PayerRefused):
+            list(step)
+    assert sorted(Payment.objects.values_list("state", flat=True)) == ["open", "paid"]
+    assert not MoneyDifference.objects.exists()
+
+
+def test_an_order_cancelled_while_it_is_given_to_the_plant_is_not_made(
+    client: Client, plant: Plant, till: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restore: paid, without a shipment. Its customer cancels between the look and the giving."""
+    order = paid(client, make_title())
+    Order.objects.update(shipment=None)
+    for model in (JobEvent, ShipmentEvent, Job, Shipment):
+        model._default_manager.all().delete()
+    real = promises.first_promise
+
+    def cancelled_meanwhile(*arguments: Any) -> Any:
+        now = timezone.now()
+        assert cancelling.cancel(only_order(), actor="customer", now=now) is cancelling.Outcome.REQUESTED
+        return real(*arguments)
+
+    monkeypatch.setattr(reconciling, "first_promise", cancelled_meanwhile)
+    reconcile()
+    order.refresh_from_db()
+    assert order.state == "cancellation-requested"
+    assert not Shipment.objects.exists()
+
+
+def test_a_refund_that_failed_long_after_the_payment_is_named(client: Client, plant: Plant, till: StandIn) -> None:
+    """Paid a month ago, paid back yesterday: the nightly look back is counted from both."""
+    order = paid(client, make_title())
+    client.post(f"/orders/{order.token}/cancel/")
+    refunding.send_due(timezone.now())
+    Payment.objects.update(paid_at=timezone.now() - dt.timedelta(days=30))
+    till.change("UPDATE sessions SET created = created - 2592000")
+    till.change("UPDATE charges SET amount_refunded = 0")
+    lines, code = reconcile("--since", "7d")
+    assert code == 1
+    assert "a refund failed" in lines[-2]
 
 
 @pytest.mark.parametrize("since", ["7d", "12h", "2026-01-01"])

@@ -76,8 +76,10 @@ class Command(BaseCommand):
 
     def _acknowledge(self, options: dict[str, Any]) -> None:
         writer = _named(options["name"])
-        count = foreign.acknowledge(writer, who="operator", now=timezone.now())
+        count, going = foreign.acknowledge(writer, who="operator", now=timezone.now())
         self.stdout.write(f"{count} writes of {writer} that this server never gave are seen to.")
+        if going:
+            self.stdout.write(f"{going} more are not over: see to their discs when they are, then acknowledge again.")
 
     def _rotate(self, options: dict[str, Any]) -> None:
         writer = _named(options["name"])

@@ -247,3 +247,13 @@ def test_a_newer_or_damaged_journal_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(JournalError, match="not a database"):
         Journal(path)
+
+
+def test_a_journal_with_nothing_that_waits_is_not_written_to_at_each_refused_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, ledger, _ = open_journal(tmp_path / "journal")
+    monkeypatch.delattr(Journal, "transaction")
+    ledger.give_up_all(NOW)
+    monkeypatch.undo()
+    journal.close()

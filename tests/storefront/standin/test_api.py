@@ -165,7 +165,7 @@ def test_lists_come_in_pages_newest_first(sdk: stripe.StripeClient, payer: Strip
     assert ([session.id for session in first.data], first.has_more) == (ids[:2], True)
     second = sdk.v1.checkout.sessions.list({"limit": 2, "starting_after": ids[1]})
     assert [session.id for session in second.data] == ids[2:4]
-    since = int(made[0].created.timestamp())
+    since = sdk.v1.checkout.sessions.retrieve(made[0].id).created
     everything = sdk.v1.checkout.sessions.list({"limit": 2, "created": {"gte": since}, "status": "open"})
     assert [session.id for session in everything.auto_paging_iter()][:5] == ids
     nothing = sdk.v1.checkout.sessions.list({"created": {"gt": since + 3600}})
