@@ -84,7 +84,7 @@ def run(machine: Callable[[], Life], kind: type[Life], *, examples: int, length:
 
 def run_long(machine: Callable[[], Life], kind: type[Life], steps: int) -> None:
     """Runs at least so many steps, by count."""
-    done = run(machine, kind, examples=steps // LONG_LIFE * 11 // 10, length=LONG_LIFE)
+    done = run(machine, kind, examples=steps // LONG_LIFE * 13 // 10, length=LONG_LIFE)
     print(f"{kind.__name__}: {done} steps")  # noqa: T201  (shown by -s, and beside a failure)
     assert done >= steps
 
