@@ -94,5 +94,7 @@ class Keyword(models.TextChoices):
 HALTING: Final = frozenset({Keyword.JOURNAL_LOST.value, Keyword.SECOND_AGENT.value})
 # While one of these holds, nothing is sent to the writer.
 BLOCKING: Final = HALTING | {Keyword.AGENT_OUTDATED.value}
+# Only a person ends these; what staff is told of.
+FOR_A_PERSON: Final = BLOCKING | {Keyword.TOKEN_REFUSED.value, Keyword.UNKNOWN_WORK.value}
 # Calls to the agent found these, and the next call that succeeds ends them.
 OF_CALLS: Final = (Keyword.CONNECTING, Keyword.TOKEN_REFUSED, Keyword.WRITER_FAILURE)

@@ -14,7 +14,8 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from archive.formats import FORMATS
 from archive.models import Image, ImageState
-from devices.models import Trouble
+from devices.models import Trouble, Writer
+from devices.states import FOR_A_PERSON
 from fulfillment import reasons
 from fulfillment.models import Job, Paper, Shipment, ShipmentEvent
 from fulfillment.operators import HELD_BY_HAND
@@ -159,6 +160,13 @@ def _held_text(reason: str, row: Mapping[str, Any], label: str) -> str:
     return f"{what} set aside: {reasons.text(reason)} Look at it, then release: {named}."
 
 
+def writers_that_wait_for_a_person(now: dt.datetime) -> Iterator[Fact]:
+    for writer in Writer.objects.exclude(reasons=[]).filter(enabled=True).order_by("pk"):
+        for reason in writer.reasons:
+            if reason["keyword"] in FOR_A_PERSON:
+                yield Fact("writer-waits", f"{writer.uuid}:{reason['keyword']}", f"{writer.name}: {reason['text']}")
+
+
 def failed_papers(now: dt.datetime) -> Iterator[Fact]:
     rows = Paper.objects.filter(state=Paper.State.FAILED).exclude(shipment__state=Shipment.State.CANCELLED)
     for kind, papers in rows.values_list("kind").annotate(papers=Count("pk")).order_by():
@@ -212,6 +220,7 @@ SOURCES: Final[tuple[Callable[[dt.datetime], Iterator[Fact]], ...]] = (
     nights_without_reconciling,
     held_work,
     set_aside,
+    writers_that_wait_for_a_person,
     failed_papers,
     failed_images,
     failed_mail,

@@ -183,6 +183,19 @@ def test_rows_that_a_tick_set_aside_are_one_alert_for_each_reason(plant: Plant) 
     assert (kind, key) == ("work-set-aside", "fulfillment.plan: ValueError: no such thing")
 
 
+def test_a_writer_that_waits_for_a_person_is_told_until_he_came(plant: Plant) -> None:
+    why = {"keyword": "second-agent", "text": "Two agents report as this writer. Stop one of them.", "since": ""}
+    jam = {"keyword": "media-empty", "text": "Bin 1 is empty.", "since": ""}
+    Writer.objects.filter(pk=plant.writer.pk).update(reasons=[jam, why])
+    alerts.watch(NOW)
+    (alert,) = Alert.objects.filter(closed_at=None)
+    assert (alert.kind, alert.key) == ("writer-waits", f"{plant.writer.uuid}:second-agent")
+    assert alert.text == f"{plant.writer.name}: Two agents report as this writer. Stop one of them."
+    Writer.objects.filter(pk=plant.writer.pk).update(reasons=[jam])
+    alerts.watch(after(minutes=1))
+    assert open_alerts() == []
+
+
 def test_papers_and_images_that_failed_are_told(plant: Plant) -> None:
     job = ask_for(1)
     plant.make_all()
