@@ -30,6 +30,7 @@ TIMEOUT: Final = 20.0
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 SMALL_BLOCK: Final = 32_768
+PURGE_LOOK: Final = 0.2  # seconds between two looks whether anybody still wants the file
 RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 # Too early, timed out, too many: the server asks for another try.
 PATIENT: Final = frozenset({408, 425, 429})
@@ -204,9 +205,14 @@ class Fetcher:
         raise HopelessError(REFUSALS.get(status, f"the server answered {status} instead of the file"))
 
     def _copy(self, response: HTTPResponse, stored: Stored, file: HashingFile, step: int) -> None:
+        looked = 0.0
         while True:
-            if self._stop.is_set() or self._is_purged(stored.sha256):
+            if self._stop.is_set():
                 raise PurgedError
+            if monotonic() - looked > PURGE_LOOK:  # a look is a query: one for each block would cost a tenth
+                looked = monotonic()
+                if self._is_purged(stored.sha256):
+                    raise PurgedError
             view = file.room()[:step]
             try:
                 got = response.readinto(view)

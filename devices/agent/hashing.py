@@ -1,10 +1,11 @@
-"""A file that is hashed in a second thread while it is written, from where it stood on.
+"""A file that a second thread hashes while it is written, from where it stood on, and a third brings to the disk.
 
 Must never be read by others before its digest was compared.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 
 BLOCK: Final = 1 << 20
 BUFFERS: Final = 4
+SYNC_EVERY: Final = 64 << 20  # bytes; else the disk idles while the file comes, and all wait for it afterwards
 
 
 class HashingFile:
@@ -29,6 +31,8 @@ class HashingFile:
             self._free.put(memoryview(bytearray(BLOCK)))
         self._current: memoryview | None = None
         self._thread: Thread | None = None
+        self._syncing: Thread | None = None
+        self._synced = 0
         self.length = 0
         try:
             self._reread(size)
@@ -58,6 +62,9 @@ class HashingFile:
             self._free.put(view)
 
     def _finish(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
+            self._syncing = None
         if self._thread is not None:
             self._full.put(None)
             self._thread.join()
@@ -80,6 +87,15 @@ class HashingFile:
             raise
         self._full.put((view, count))
         self.length += count
+        if self.length - self._synced >= SYNC_EVERY and not (self._syncing and self._syncing.is_alive()):
+            self._synced = self.length
+            self._syncing = Thread(target=self._sync, name="sync", daemon=True)
+            self._syncing.start()
+
+    def _sync(self) -> None:
+        # A disk that can't is noticed by the last fsync, which is the one that counts.
+        with contextlib.suppress(OSError):
+            os.fdatasync(self._file.fileno())
 
     def give_back(self) -> None:
         if self._current is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.measuring import Row, in_turns, run, timed
-from tests.devices.agent.plant import AgentProcess
+from tests.devices.agent.plant import AgentProcess, await_true
 from tests.production.compose import command
 from tests.production.stack import Stack, free_port, running_stack
 
@@ -17,7 +17,7 @@ PEER = "cp, openssl sha256"
 
 def measure(folder: Path, rounds: int) -> list[Row]:
     rows = []
-    with running_stack(title_bytes=SIZE) as stack:
+    with running_stack(title_bytes=SIZE, also_called="127.0.0.1") as stack:
         (image,) = stack.images.glob("??/*.iso")
         for server, port in (("gunicorn", _bare_gunicorn(stack)), ("nginx", stack.plant)):
             agent = FetchingAgent(folder / server, drives=1, stack=stack, server_port=port)
@@ -51,16 +51,18 @@ class FetchingAgent(AgentProcess):
         def fetch() -> None:
             answer = self.announce(sha256, size)
             assert answer.status == 202, answer.raw
-            self.await_image(sha256, "ready", 60)
+            ended = await_true(lambda: (image := self.image(sha256))["state"] != "receiving" and image, 60)
+            assert ended["state"] == "ready", ended["reason"]
 
         return timed(fetch)
 
 
 def _bare_gunicorn(stack: Stack) -> int:
-    """The compose file's own web server, but answering with the file itself."""
+    """The compose file's own web server with nothing before it: it sends the file itself, and asks for no TLS."""
     port = free_port()
     arguments = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in command("web")]
-    stack.start("bare", arguments, stack.env() | {"SPINDLE_X_ACCEL": ""})
+    alone = {"SPINDLE_X_ACCEL": "", "SPINDLE_PRODUCTION": "false"}
+    stack.start("bare", arguments, stack.env() | alone)
     stack.wait_for(port, "bare")
     return port
 

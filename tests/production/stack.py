@@ -37,6 +37,7 @@ class Stack:
     plant: int = field(default_factory=lambda: free_port())
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
+    also_called: str = ""  # another host name that the shop answers to
 
     @property
     def images(self) -> Path:
@@ -53,6 +54,8 @@ class Stack:
         own["SPINDLE_ALIVE"] = str(self.folder / "alive")
         own |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "HOSTNAME": socket.gethostname()}
         own |= {"PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "storefront.settings", "LANG": "C.UTF-8"}
+        if self.also_called:
+            own["SPINDLE_ALLOWED_HOSTS"] += f",{self.also_called}"
         own["REDIS_URL"] = f"redis+socket://{self.redis}?virtual_host=0"
         if service != "agent" and os.geteuid() == 0:
             own["PYTHONWARNINGS"] = "ignore:You're running the worker"  # the image has an ordinary user
@@ -203,12 +206,12 @@ def make_secrets(folder: Path, database_url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_stack(title_bytes: int = 6_000_000) -> Iterator[Stack]:
+def running_stack(title_bytes: int = 6_000_000, also_called: str = "") -> Iterator[Stack]:
     """PostgreSQL with a migrated database and some rows, Redis, web, and nginx in front."""
     folder = Path(tempfile.mkdtemp(prefix="spindle-production-", dir="/tmp"))  # a short path, for sockets
     folder.chmod(0o755)
     with running_postgres() as postgres:
-        stack = Stack(folder, postgres)
+        stack = Stack(folder, postgres, also_called=also_called)
         try:
             make_secrets(folder / "secrets", postgres.url())
             stack.run(*command("migrate"))
