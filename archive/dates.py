@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import ModuleType
 from typing import Final
 
@@ -22,11 +23,19 @@ import pycdlib.utils
 _DATE: Final[ContextVar[int | None]] = ContextVar("disc date", default=None)
 
 
+@lru_cache(maxsize=16)
+def _utc(seconds: float | None = None) -> time.struct_time:
+    """Asked ten times for each entry. pycdlib always names the second."""
+    if seconds is None:
+        raise ValueError("A disc's date is never «now».")
+    return time.gmtime(seconds)
+
+
 class _DiscTime(ModuleType):
     """`time` as pycdlib sees it. Outside `dated` it is the real clock, in UTC."""
 
-    gmtime = staticmethod(time.gmtime)
-    localtime = staticmethod(time.gmtime)  # UTC, so that a disc doesn't depend on the server's zone
+    gmtime = staticmethod(_utc)
+    localtime = staticmethod(_utc)  # so that a disc doesn't depend on the server's zone
     strftime = staticmethod(time.strftime)
     strptime = staticmethod(time.strptime)
     struct_time = time.struct_time

@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import ClassVar, Final, Protocol
 
 CHUNK: Final = 1 << 20  # bytes read, written and handed over at a time
+MOST_HEAD: Final = 32 << 20  # bytes of folders that are kept; what lies behind is written at once
 AHEAD: Final = 4  # chunks that may wait to be hashed; more would only take memory
 
 
 class Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes, /) -> object: ...
 
 
 class HashThread:
@@ -68,8 +69,9 @@ class HashThread:
 class HashedFile:
     """A new file that is hashed while it is written: what pycdlib takes for the image.
 
-    At first, bytes may come in any order and anywhere. From the first `place` on each comes behind the one before;
-    what is passed over, and what was written ahead, is read back from the file.
+    At first, bytes may come in any order and anywhere: folders, in thousands of small pieces, which are kept until they
+    are whole. From the first `place` on each byte comes behind the one before; what is passed over is zero, or was
+    written ahead.
     """
 
     mode: ClassVar = "r+b"  # by which pycdlib knows that it takes bytes
@@ -77,13 +79,18 @@ class HashedFile:
     def __init__(self, descriptor: int, thread: HashThread) -> None:
         self._descriptor, self._thread = descriptor, thread
         self._digest = sha256()
+        self._head = bytearray()
+        self._ahead = False  # something was written behind the head
+        self._in_order = False
         self._hashed = 0
         self._at = 0
-        self._in_order = False
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size()}[whence]
-        self._at = start + offset
+        if whence == os.SEEK_CUR:
+            offset += self._at
+        elif whence == os.SEEK_END:
+            offset += self._size()
+        self._at = offset
         return self._at
 
     def tell(self) -> int:
@@ -91,37 +98,56 @@ class HashedFile:
 
     def place(self) -> int:
         """Where the next byte goes; from here on they come in order."""
-        self._in_order = True
+        if not self._in_order:
+            self._in_order = True
+            self._put(bytes(self._head), 0)
         return self._at
 
     def write(self, data: bytes) -> int:
         """Raises ValueError for a second write at a place that was hashed already."""
+        end = self._at + len(data)
         if self._in_order:
-            self._hash_to(self._at)
             if self._at < self._hashed:
                 raise ValueError(f"byte {self._at} was written before; the image's digest would be wrong")
+            self._hash_to(self._at)
             self._thread.feed(self._digest, data)
-            self._hashed += len(data)
-        left = memoryview(data)
-        while left:
-            count = os.pwrite(self._descriptor, left, self._at)
-            left = left[count:]
-            self._at += count
+            self._hashed = end
+            if self._ahead or data != b"\0":  # the padding behind each file is there by itself
+                self._put(data, self._at)
+        elif end <= MOST_HEAD:
+            self._head.extend(bytes(max(0, end - len(self._head))))
+            self._head[self._at : end] = data
+        else:
+            self._ahead = True
+            self._put(data, self._at)
+        self._at = end
         return len(data)
 
     def hexdigest(self) -> str:
         """The sha256 of the whole file. Ends the thread's work."""
+        self.place()
         self._hash_to(self._size())
+        os.truncate(self._descriptor, self._hashed)
         self._thread.finish()
         return self._digest.hexdigest()
 
+    def _put(self, data: bytes, at: int) -> None:
+        left = memoryview(data)
+        while left:
+            count = os.pwrite(self._descriptor, left, at)
+            left = left[count:]
+            at += count
+
     def _size(self) -> int:
-        return os.fstat(self._descriptor).st_size
+        return max(len(self._head), self._hashed, os.fstat(self._descriptor).st_size)
 
     def _hash_to(self, end: int) -> None:
         """Bring the digest up to `end` by what is in the file; behind its end it is going to be zeros."""
         while self._hashed < end:
             wanted = min(CHUNK, end - self._hashed)
-            piece = os.pread(self._descriptor, wanted, self._hashed) or bytes(wanted)
+            if self._ahead or self._hashed < len(self._head):
+                piece = os.pread(self._descriptor, wanted, self._hashed) or bytes(wanted)
+            else:
+                piece = bytes(wanted)
             self._thread.feed(self._digest, piece)
             self._hashed += len(piece)

@@ -39,7 +39,7 @@ EXECUTABLE_MODE: Final = 0o100555
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What went into an image: its sha256 (hex), and of each file by its path the sha256 and the place."""
+    """What went into an image: its sha256 (hex), and of each file by its path a digest (hex) and the place."""
 
     sha256: str
     digests: Mapping[str, str]
@@ -112,20 +112,18 @@ class FolderDisc:
         }
 
     def write(self, target: BinaryIO, watch: Watch) -> Written:
-        # One thread hashes the image, another its files: together they take less time than the copying.
-        with HashThread() as image_hash, HashThread() as file_hash, without_collector(), dated(self.date):
-            file = HashedFile(target.fileno(), image_hash)
+        with HashThread() as thread, without_collector(), dated(self.date):
+            file = HashedFile(target.fileno(), thread)
             for source in self._sources:
-                source.hash_in(file_hash, at=file.place)
+                source.hash_in(thread, at=file.place)
             self._iso.force_consistency()
             # In the order of their places, which pycdlib leaves to chance; empty ones have no place.
             self._iso.inodes = sorted(filter(Inode.get_data_length, self._iso.inodes), key=Inode.extent_location)
             self._iso.write_fp(file, blocksize=CHUNK, progress_cb=lambda done, total: watch(WRITING, done, total))
-            file_hash.finish()
             for source in self._sources:
                 source.check_empty()
             sha256 = file.hexdigest()
-        self.close()  # what checks the image wants the memory
+        self.close()
         return Written(
             sha256=sha256,
             digests={source.path: source.hexdigest() for source in self._sources},
@@ -138,7 +136,6 @@ class FolderDisc:
                 source.close()
             self._iso.close()
             self._iso = None
-            gc.collect()  # records and their parents hold one another
 
     def _add(self, tree: Tree, entry: Entry, spelling: Spelling) -> None:
         name = entry.path.rpartition("/")[2]

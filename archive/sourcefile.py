@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
+
+from blake3 import blake3
 
 from archive.errors import ArchiveError
 from archive.hashing import HashThread
@@ -26,7 +27,7 @@ class SourceFile:
 
     def __init__(self, root: Path, entry: Entry) -> None:
         self._root, self._entry = root, entry
-        self._digest = sha256()
+        self._digest = blake3()
         self._descriptor: int | None = None
         self._at = 0
         self.places: Extents = []  # where it went to in the image
@@ -34,6 +35,10 @@ class SourceFile:
     @property
     def path(self) -> str:
         return self._entry.path
+
+    @property
+    def size(self) -> int:
+        return self._entry.size
 
     def hash_in(self, thread: HashThread, at: Callable[[], int]) -> None:
         """`at` says where in the image the next byte goes."""
@@ -48,8 +53,9 @@ class SourceFile:
     def read(self, count: int) -> bytes:
         """Raises ArchiveError when the file can't be read, or is not what it was when it was laid out."""
         if self._descriptor is None:
-            self._descriptor = open_source(self._root / self.path)
-            self._compare()
+            self._descriptor = open_source(
+                f"{self._root}/{self.path}"
+            )  # a Path for each would take as long as to open it
         try:
             data = os.read(self._descriptor, count)
             while len(data) < count and (more := os.read(self._descriptor, count - len(data))):
@@ -62,20 +68,21 @@ class SourceFile:
         self._at += len(data)
         self._thread.feed(self._digest, data)
         if self._at == self._entry.size:
-            self._compare()  # nor may it have changed while it was read
+            self._compare()
             self.close()
         return data
 
     def check_empty(self) -> None:
         """An empty file is never read, so nothing else tells whether it was filled meanwhile. Raises ArchiveError."""
         if self._entry.size == 0:
-            self._descriptor = open_source(self._root / self.path)
+            self._descriptor = open_source(f"{self._root}/{self.path}")
             try:
                 self._compare()
             finally:
                 self.close()
 
     def hexdigest(self) -> str:
+        """By BLAKE3: it never leaves the house, and takes a third of the time of the image's sha256."""
         return self._digest.hexdigest()
 
     def close(self) -> None:
@@ -96,7 +103,7 @@ class SourceFile:
             raise changed(self._root / self.path)
 
 
-def open_source(path: Path) -> int:
+def open_source(path: str | Path) -> int:
     """Open a regular file for reading, as a descriptor: through no link, and never waiting for a pipe."""
     try:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from archive.errors import ArchiveError
 from archive.mastering import BIG_FILE, Written, master_folder
@@ -58,7 +59,11 @@ def master(folder: Path, target: Path) -> Written:
         written = disc.write(file, unwatched)
     assert target.stat().st_size == size
     assert written.sha256 == digest(target)
-    assert written.digests == {entry.path: digest(folder / entry.path) for entry in tree.files}
+    assert written.digests == {
+        entry.path: blake3((folder / entry.path).read_bytes()).hexdigest()
+        for entry in tree.files
+        if entry.size < BIG_FILE
+    }
     check_image(target, tree, written.places)
     return written
 
