@@ -1,11 +1,10 @@
-"""A file that a second thread hashes while it is written, from where it stood on, and a third brings to the disk.
+"""A file that is hashed in a second thread while it is written, from where it stood on.
 
 Must never be read by others before its digest was compared.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Final
 
 BLOCK: Final = 1 << 20
 BUFFERS: Final = 4
-SYNC_EVERY: Final = 64 << 20  # bytes; else the disk idles while the file comes, and all wait for it afterwards
+WRITE_BACK: Final = 16 << 20  # bytes after which the disk is to begin; else it idles, and all wait for it afterwards
 
 
 class HashingFile:
@@ -31,8 +30,7 @@ class HashingFile:
             self._free.put(memoryview(bytearray(BLOCK)))
         self._current: memoryview | None = None
         self._thread: Thread | None = None
-        self._syncing: Thread | None = None
-        self._synced = 0
+        self._on_its_way = 0  # bytes that the disk was told of
         self.length = 0
         try:
             self._reread(size)
@@ -62,9 +60,6 @@ class HashingFile:
             self._free.put(view)
 
     def _finish(self) -> None:
-        if self._syncing is not None:
-            self._syncing.join()
-            self._syncing = None
         if self._thread is not None:
             self._full.put(None)
             self._thread.join()
@@ -87,15 +82,15 @@ class HashingFile:
             raise
         self._full.put((view, count))
         self.length += count
-        if self.length - self._synced >= SYNC_EVERY and not (self._syncing and self._syncing.is_alive()):
-            self._synced = self.length
-            self._syncing = Thread(target=self._sync, name="sync", daemon=True)
-            self._syncing.start()
+        if self.length - self._on_its_way >= WRITE_BACK:
+            self._begin_writing_back()
 
-    def _sync(self) -> None:
-        # A disk that can't is noticed by the last fsync, which is the one that counts.
-        with contextlib.suppress(OSError):
-            os.fdatasync(self._file.fileno())
+    def _begin_writing_back(self) -> None:
+        """Linux begins to write what it is told not to keep, and keeps what is not written yet."""
+        if hasattr(os, "posix_fadvise"):
+            there, length = self._on_its_way, self.length - self._on_its_way
+            os.posix_fadvise(self._file.fileno(), there, length, os.POSIX_FADV_DONTNEED)
+        self._on_its_way = self.length
 
     def give_back(self) -> None:
         if self._current is not None:
@@ -108,7 +103,7 @@ class HashingFile:
         self._file.seek(0)
         self._file.truncate(0)
         self._hash = sha256()
-        self.length = 0
+        self.length = self._on_its_way = 0
         self._begin()
 
     def digest(self) -> str:
