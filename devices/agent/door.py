@@ -10,19 +10,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from devices.agent.problems import RefusedError, answer
 from devices.agent.tokens import Tokens
 from devices.agent.trace import bind_caller
-from devices.agent.wire import ProblemType
+from devices.agent.wire import About, ProblemType
 
 MOST_BYTES: Final = 1 << 20
 MOST_DRAINED: Final = 8 << 20
 OPEN: Final = "/v1/openapi.json"
 
 
-class Door:
-    """ASGI middleware: it answers before a body is read."""
+class BrokenOffError(Exception):
+    """The caller went before the body was whole."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+
+class Door:
+    """ASGI middleware: it answers before a body is read. `about` goes with a 401, where the agent tells anybody."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens, about: About | None) -> None:
         self._app = app
         self._tokens = tokens
+        self._about = about
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == OPEN:
@@ -32,11 +37,16 @@ class Door:
         bind_caller(headers)
         refusal = self._refusal(headers)
         if refusal is not None:
-            extra = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
+            stranger = refusal.status == HTTPStatus.UNAUTHORIZED
+            extra = {"WWW-Authenticate": "Bearer"} if stranger else {}
+            said = self._about if stranger else None
             await _drain(receive)
-            await answer(refusal, {**extra, "Connection": "close"})(scope, receive, send)
+            await answer(refusal, {**extra, "Connection": "close"}, said)(scope, receive, send)
             return
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except BrokenOffError:
+            return  # nobody is there to be answered
         if body is None:
             await _drain(receive)
             await answer(_too_large(), {"Connection": "close"})(scope, receive, send)
@@ -55,10 +65,16 @@ class Door:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None where it is larger than allowed."""
+    """The whole body; None where it is larger than allowed.
+
+    Raises BrokenOffError: half a body is none. Taken for an empty one, a word about one disc would be a word about
+    whichever lies in the drive.
+    """
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BrokenOffError
         piece: bytes = message.get("body", b"")
         body += piece
         if len(body) > MOST_BYTES:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from pathlib import Path
 from threading import Condition, Event, Thread
 from time import monotonic
@@ -19,7 +20,8 @@ from typing import Final
 
 from devices.agent.hashing import BLOCK, HashingFile
 from devices.agent.link import RedirectError, open_download
-from devices.agent.store import Store, Stored
+from devices.agent.store import Store
+from devices.agent.stored import Stored
 from devices.agent.tokens import Tokens
 from devices.agent.wire import ImageState
 
@@ -35,7 +37,7 @@ RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 # Too early, timed out, too many: the server asks for another try.
 PATIENT: Final = frozenset({408, 425, 429})
 REFUSALS: Final = {
-    401: "the server refused this writer's report token (401): set [server] token anew",
+    401: "the server refused this writer's report token (401): enrol it anew, or set [server] token anew",
     403: "the server says this writer is not to have the file (403)",
     404: "the server doesn't have the file for this writer (404)",
 }
@@ -111,8 +113,16 @@ class Fetcher:
             self._rescue(digest)
 
     def _rescue(self, digest: str) -> None:
-        """A file may have been announced again while its older fetch was ending."""
-        stored = self._store.find(digest)
+        """A file may have been announced again while its older fetch was ending. Where nobody can tell, the next try
+        looks: a fault of the journal must not end this thread, for there are few.
+        """
+        try:
+            stored = self._store.find(digest)
+        except sqlite3.Error as fault:
+            if not self._stop.is_set():
+                log.error("image %s: the journal can't be read: %s", digest, fault)
+                self.want([digest])
+            return
         if stored is not None and stored.state is ImageState.RECEIVING:
             self.want([digest])
 
@@ -183,6 +193,8 @@ class Fetcher:
             raise HopelessError(str(fault)) from fault
         except ssl.SSLCertVerificationError as fault:
             raise HopelessError(f"the server's certificate is not trusted here: {fault.verify_message}") from fault
+        except (InvalidURL, ValueError) as fault:  # a host or a path of a redirect that none can have
+            raise HopelessError(f"the server sends us to what is no address: {fault}") from fault
         except (OSError, HTTPException) as fault:
             raise TryAgainError(f"the server can't be reached: {fault!r}") from fault
         try:
@@ -246,12 +258,20 @@ def check_head(response: HTTPResponse, offset: int, size: int) -> bool:
         raise HopelessError("the server sent the file encoded; a proxy must leave it as it is")
     if response.status == 200:
         length = response.getheader("Content-Length")
-        if length is not None and int(length) != size:
+        if length is not None and _number(length) != size:
             raise HopelessError(f"wrong size: the server has {length} bytes, {size} were announced")
         return offset == 0
     found = RANGE.match(response.getheader("Content-Range") or "")
-    if found is None or int(found[1]) != offset:
+    if found is None or _number(found[1]) != offset:
         raise HopelessError(f"the server answered another range than bytes {offset}-")
-    if int(found[3]) != size:
+    if _number(found[3]) != size:
         raise HopelessError(f"wrong size: the server has {found[3]} bytes, {size} were announced")
     return True
+
+
+def _number(text: str) -> int:
+    """Of bytes. Raises HopelessError."""
+    try:
+        return int(text)
+    except ValueError as fault:
+        raise HopelessError(f"the server's count of bytes is no number: {text[:40]!r}") from fault

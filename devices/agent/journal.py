@@ -11,63 +11,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid4
 
 from devices.agent.changes import Changes
-
-VERSION: Final = 1
-SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE writes (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    uuid TEXT NOT NULL UNIQUE,
-    body_digest TEXT NOT NULL,
-    body TEXT NOT NULL,
-    image TEXT NOT NULL,
-    format TEXT NOT NULL,
-    drive TEXT,
-    accepted_at TEXT NOT NULL,
-    recorded_at TEXT
-);
-CREATE TABLE discs (
-    serial TEXT PRIMARY KEY,
-    write_uuid TEXT NOT NULL REFERENCES writes (uuid),
-    position INTEGER NOT NULL,
-    face TEXT,
-    state TEXT NOT NULL DEFAULT 'planned'
-        CHECK (state IN ('planned', 'started', 'good', 'bad', 'unknown', 'cancelled')),
-    drive TEXT,
-    started_at TEXT,
-    finished_at TEXT,
-    verified TEXT NOT NULL DEFAULT 'none',
-    blame TEXT,
-    reason TEXT,
-    spoilt INTEGER NOT NULL DEFAULT 0,
-    burner TEXT,
-    UNIQUE (write_uuid, position),
-    CHECK (state != 'started' OR started_at IS NOT NULL)
-);
-CREATE INDEX discs_open ON discs (state) WHERE state IN ('planned', 'started');
-CREATE TABLE refused_writes (uuid TEXT PRIMARY KEY, cancelled_at TEXT NOT NULL);
-CREATE TABLE blanks (
-    drive TEXT NOT NULL,
-    format TEXT NOT NULL,
-    loaded INTEGER,
-    used INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (drive, format)
-);
-CREATE TABLE images (
-    sha256 TEXT PRIMARY KEY,
-    layout TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('receiving', 'ready', 'failed')),
-    reason TEXT,
-    used_at TEXT,
-    mtime_ns INTEGER
-);
-"""
+from devices.agent.schema import VERSION, upgrade
 
 
 class JournalError(Exception):
@@ -96,20 +44,22 @@ class Journal:
             raise JournalError(f"{path}: {fault}") from fault
 
     def _create(self) -> bool:
+        """Make or upgrade the tables.
+
+        One transaction: half an upgrade, or a journal without its identity, is never seen.
+        """
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > VERSION:
+            raise JournalError(f"has version {version}, this agent knows {VERSION}: use the agent that wrote it")
         if version == VERSION:
             return False
-        if version != 0:
-            raise JournalError(f"has version {version}, this agent knows {VERSION}: use the agent that wrote it")
-        # One transaction: a journal without its identity must never be seen.
         self._connection.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA.split(";\n"):
-            self._connection.execute(statement)
-        born = [("journal_id", str(uuid4())), ("sequence", "0")]
-        self._connection.executemany("INSERT INTO meta VALUES (?, ?)", born)
-        self._connection.execute(f"PRAGMA user_version = {VERSION}")
+        upgrade(self._connection, version)
+        if version == 0:
+            born = [("journal_id", str(uuid4())), ("sequence", "0")]
+            self._connection.executemany("INSERT INTO meta VALUES (?, ?)", born)
         self._connection.execute("COMMIT")
-        return True
+        return version == 0
 
     def _reserve(self, sequence: int) -> None:
         with self._lock:

@@ -8,52 +8,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from pydantic import ValidationError
+
+from devices.agent.answers import Planned, answer_of, body_digest
 from devices.agent.drivers.base import Burner, Result
 from devices.agent.journal import Journal
 from devices.agent.problems import conflict
-from devices.agent.wire import (
-    Blame,
-    DiscResult,
-    DiscState,
-    ProblemType,
-    Verified,
-    WriteAnswer,
-    WriteOrder,
-    WriteState,
-)
+from devices.agent.trays import is_free, lay_in
+from devices.agent.wire import Blame, ProblemType, WriteAnswer, WriteOrder
 
-# planned → started (a drive takes a blank) · bad (no drive can take it) · cancelled
-# started → good · bad · unknown
-OPEN: Final = frozenset({DiscState.PLANNED, DiscState.STARTED})
 STOPPED_MEANWHILE: Final = "the agent stopped while this disc was being written; how far it got is not known"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A disc that waits for a drive."""
-
-    write: UUID
-    serial: str
-    order: WriteOrder
-
-
-def write_state(states: Iterable[DiscState]) -> WriteState:
-    """A write's state follows from its discs alone."""
-    present = set(states)
-    if present & OPEN:
-        return WriteState.ACCEPTED if present == {DiscState.PLANNED} else WriteState.WRITING
-    return WriteState.CANCELLED if DiscState.CANCELLED in present or not present else WriteState.DONE
-
-
-def body_digest(order: WriteOrder) -> str:
-    # Defaults are left out, so that a key added to the protocol later doesn't make old bodies different.
-    return sha256(order.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 class Ledger:
@@ -133,7 +101,7 @@ class Ledger:
         """The write as it stands; one cancelled before it came has no discs; None where the uuid is new."""
         rows = self._journal.rows("SELECT * FROM discs WHERE write_uuid = ? ORDER BY position", str(uuid))
         if rows or self._journal.rows("SELECT 1 FROM refused_writes WHERE uuid = ?", str(uuid)):
-            return _answer(uuid, rows)
+            return answer_of(uuid, rows)
         return None
 
     def unrecorded(self) -> tuple[WriteAnswer, ...]:
@@ -145,7 +113,7 @@ class Ledger:
         grouped: dict[str, list[sqlite3.Row]] = {}
         for row in rows:
             grouped.setdefault(row["write_uuid"], []).append(row)
-        return tuple(_answer(UUID(uuid), discs) for uuid, discs in grouped.items())
+        return tuple(answer_of(UUID(uuid), discs) for uuid, discs in grouped.items())
 
     def record(self, uuids: Iterable[UUID], now: datetime) -> None:
         """The server has these results. A write still open stays, whatever was answered."""
@@ -159,22 +127,32 @@ class Ledger:
     def planned(self) -> list[Planned]:
         """The discs that wait, oldest write first."""
         rows = self._journal.rows(
-            "SELECT discs.serial, writes.uuid, writes.body FROM discs JOIN writes ON writes.uuid = discs.write_uuid"
+            "SELECT discs.serial, discs.face, writes.uuid, writes.body"
+            " FROM discs JOIN writes ON writes.uuid = discs.write_uuid"
             " WHERE discs.state = 'planned' ORDER BY writes.position, discs.position"
         )
         orders: dict[str, WriteOrder] = {}
         for row in rows:
             if row["uuid"] not in orders:
-                orders[row["uuid"]] = WriteOrder.model_validate_json(row["body"])
-        return [Planned(UUID(row["uuid"]), row["serial"], orders[row["uuid"]]) for row in rows]
+                orders[row["uuid"]] = _order_of(row["body"])
+        return [Planned(UUID(row["uuid"]), row["serial"], row["face"], orders[row["uuid"]]) for row in rows]
 
-    def start(self, disc: Planned, drive: str, command: tuple[str, ...], now: datetime) -> bool:
+    def waits(self, serial: str) -> bool:
+        """Is this disc still to be started?"""
+        return bool(self._journal.rows("SELECT 1 FROM discs WHERE serial = ? AND state = 'planned'", serial))
+
+    def start(
+        self, disc: Planned, drive: str, command: tuple[str, ...], now: datetime, *, by_hand: bool = False
+    ) -> bool:
         """planned → started, with its blank spent: on the disk before the drive may touch anything.
 
-        False where the disc was cancelled meanwhile, or the bin is empty. This is the only way a disc starts,
-        and it starts from `planned` only: a serial is written at most once.
+        False where the disc was cancelled meanwhile, the bin is empty, or (`by_hand`) an earlier disc still lies in
+        the drive. This is the only way a disc starts, and it starts from `planned` only: a serial is written at most
+        once. From here on it lies in a hand-fed drive, until it was taken out (`trays.py`).
         """
         with self._journal.transaction() as connection:
+            if by_hand and not is_free(connection, drive):
+                return False
             counted = connection.execute(
                 "UPDATE blanks SET used = used + 1"
                 " WHERE drive = ? AND format = ? AND (loaded IS NULL OR used < loaded)",
@@ -193,7 +171,11 @@ class Ledger:
                     "UPDATE blanks SET used = used - 1 WHERE drive = ? AND format = ?",
                     (drive, disc.order.format),
                 )
-            connection.execute("UPDATE images SET used_at = ? WHERE sha256 = ?", (now.isoformat(), disc.order.image))
+            elif by_hand:
+                lay_in(connection, drive, disc.serial)
+            connection.execute(
+                "UPDATE images SET used_at = ? WHERE sha256 IN (?, ?)", (now.isoformat(), disc.order.image, disc.face)
+            )
         return begun.rowcount == 1
 
     def name_burner(self, serial: str, burner: Burner) -> None:
@@ -202,20 +184,28 @@ class Ledger:
             connection.execute("UPDATE discs SET burner = ? WHERE serial = ?", (value, serial))
 
     def finish(self, serial: str, result: Result, now: datetime) -> None:
-        """started → good, bad or unknown."""
+        """started → good, bad or unknown. Blanks that the machine spoilt on the way are gone from its bin as well."""
         with self._journal.transaction() as connection:
-            connection.execute(
-                "UPDATE discs SET state = ?, verified = ?, blame = ?, reason = ?, finished_at = ?, burner = NULL"
-                " WHERE serial = ? AND state = 'started'",
+            ended = connection.execute(
+                "UPDATE discs SET state = ?, verified = ?, blame = ?, reason = ?, spoilt = ?, finished_at = ?,"
+                " burner = NULL WHERE serial = ? AND state = 'started'",
                 (
                     result.state,
                     result.verified,
                     result.blame,
                     result.reason,
+                    result.spoilt,
                     now.isoformat(),
                     serial,
                 ),
             )
+            if ended.rowcount and result.spoilt:
+                connection.execute(
+                    "UPDATE blanks SET used = MIN(used + ?, COALESCE(loaded, used + ?)) WHERE (drive, format) IN"
+                    " (SELECT discs.drive, writes.format FROM discs JOIN writes ON writes.uuid = discs.write_uuid"
+                    " WHERE discs.serial = ?)",
+                    (result.spoilt, result.spoilt, serial),
+                )
 
     def give_up(self, serial: str, drive: str | None, blame: Blame, reason: str, now: datetime) -> None:
         """planned → bad: it can't be written here, and no blank was touched (it has no start)."""
@@ -261,6 +251,14 @@ class Ledger:
             connection.execute("UPDATE discs SET burner = NULL WHERE serial = ?", (serial,))
 
 
+def _order_of(body: str) -> WriteOrder:
+    """What was accepted once is followed: an earlier agent took a speed of 0, too, for as fast as it goes."""
+    try:
+        return WriteOrder.model_validate_json(body)
+    except ValidationError:
+        return WriteOrder.model_validate(json.loads(body) | {"speed": None})
+
+
 def check_files(connection: sqlite3.Connection, order: WriteOrder) -> None:
     """Image and faces have to be on this disk, checked. Raises RefusedError (409)."""
     if not _is_ready(connection, order.image):
@@ -277,25 +275,3 @@ def check_files(connection: sqlite3.Connection, order: WriteOrder) -> None:
 def _is_ready(connection: sqlite3.Connection, digest: str) -> bool:
     row = connection.execute("SELECT 1 FROM images WHERE sha256 = ? AND state = 'ready'", (digest,)).fetchone()
     return row is not None
-
-
-def _answer(uuid: UUID, rows: list[sqlite3.Row]) -> WriteAnswer:
-    discs = tuple(
-        DiscResult(
-            serial=row["serial"],
-            state=DiscState(row["state"]),
-            drive=row["drive"],
-            started_at=_time(row["started_at"]),
-            finished_at=_time(row["finished_at"]),
-            verified=Verified(row["verified"]),
-            blame=Blame(row["blame"]) if row["blame"] else None,
-            reason=row["reason"],
-            spoilt=row["spoilt"],
-        )
-        for row in rows
-    )
-    return WriteAnswer(uuid=uuid, state=write_state(disc.state for disc in discs), discs=discs)
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None

@@ -39,14 +39,23 @@ def connect(url: str, timeout: float) -> tuple[HTTPConnection, str]:
     return HTTPConnection(parts.hostname, parts.port, timeout=timeout), path or "/"
 
 
-def post_json(url: str, token: str, body: bytes, timeout: float) -> tuple[int, bytes]:
-    """Status and body of the answer (at most 1 MiB). Raises OSError, HTTPException."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    location: str
+
+
+def post_json(url: str, token: str | None, body: bytes, timeout: float) -> Answer:
+    """Follows no redirect; takes in at most 1 MiB. Raises OSError, HTTPException, RedirectError."""
     connection, path = connect(url, timeout)
     try:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json, application/problem+json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         connection.request("POST", path, body, headers)
         response = connection.getresponse()
-        return response.status, response.read(1 << 20)
+        return Answer(response.status, response.read(1 << 20), response.getheader("Location") or "")
     finally:
         connection.close()
 

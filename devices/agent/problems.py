@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from devices.agent.wire import Problem, ProblemType
+from devices.agent.wire import About, Problem, ProblemType
 
 log = logging.getLogger("agent")
 
@@ -46,14 +46,16 @@ def not_found(detail: str) -> RefusedError:
     return RefusedError(HTTPStatus.NOT_FOUND, ProblemType.NOT_FOUND, detail)
 
 
-def answer(refusal: RefusedError, headers: Mapping[str, str] | None = None) -> Response:
+def answer(refusal: RefusedError, headers: Mapping[str, str] | None = None, agent: About | None = None) -> Response:
     problem = Problem(
         type=refusal.type,
         title=HTTPStatus(refusal.status).phrase,
         detail=refusal.detail,
         field=refusal.field,
+        agent=agent,
     )
-    return Response(problem.model_dump_json(), refusal.status, dict(headers or {}), media_type=MEDIA_TYPE)
+    text = problem.model_dump_json(exclude={"agent"} if agent is None else None)
+    return Response(text, refusal.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def answer_with_problems(app: FastAPI) -> None:

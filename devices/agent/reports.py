@@ -1,6 +1,8 @@
 """Tells the server the whole state: on every change, and regularly; takes the answer's word for what is recorded.
 
-Must never hold anything up: a disc under way is finished without the server.
+A server that is away or unwell holds nothing up. One that refuses (a revoked token, a writer switched off or unknown,
+another journal) wants no more discs of this agent: a disc under way is finished, none begins until a report is taken
+again. Must never end a disc under way.
 """
 
 from __future__ import annotations
@@ -9,16 +11,15 @@ import json
 import logging
 from collections.abc import Callable
 from http.client import HTTPException
-from threading import Event, Thread
+from threading import Thread
 from time import monotonic
 from typing import Final
 
 from pydantic import ValidationError
 
-from devices.agent.changes import Changes
 from devices.agent.journal import utc_now
-from devices.agent.ledger import Ledger
-from devices.agent.link import RedirectError, post_json
+from devices.agent.link import Answer, RedirectError, post_json
+from devices.agent.shop import Shop
 from devices.agent.state import Mirror
 from devices.agent.tokens import Tokens
 from devices.agent.wire import ProblemType, ReportAnswer
@@ -30,32 +31,28 @@ PROGRESS_EVERY: Final = 5.0
 AT_MOST_EVERY: Final = 1.0
 LONGEST_PAUSE: Final = 5.0  # results are to be booked within ten seconds of the server's return
 TIMEOUT: Final = 10.0
+# Refusals of this moment; any other 4xx says that the server doesn't want what this agent does.
+PASSING: Final = frozenset({408, 425, 429})
 REMEDIES: Final = {
-    401: "the report token is refused: set [server] token to the one the server shows for this writer",
+    401: "the report token is refused: enrol this agent anew (enrol --again), or set [server] token to the one "
+    "the server shows for this writer",
     403: "the server refuses this writer: is it switched off there?",
-    404: "the server knows no such writer: check [writer] id and [server] url",
+    404: "the server knows no such writer: enrol this agent anew (enrol --again), or check [writer] id and "
+    "[server] url",
     422: "the server does not understand this report: are agent and server of one version?",
 }
 
 
 class Reporter:
-    def __init__(
-        self,
-        url: str,
-        mirror: Mirror,
-        ledger: Ledger,
-        tokens: Tokens,
-        changes: Changes,
-        release: Callable[[bool], None],
-        stop: Event,
-    ) -> None:
+    def __init__(self, url: str, mirror: Mirror, shop: Shop, tokens: Tokens, release: Callable[[bool], None]) -> None:
         self._url = url
         self._mirror = mirror
-        self._ledger = ledger
+        self._ledger = shop.ledger
+        self._reads = shop.reads
         self._tokens = tokens
-        self._changes = changes
+        self._changes = shop.journal.changes
         self._release = release
-        self._stop = stop
+        self._stop = shop.stop
         self._images_told = ""
         self._silence = ""
         self._thread = Thread(target=self._run, name="reports", daemon=True)
@@ -101,24 +98,32 @@ class Reporter:
         body = state.model_dump_json(exclude={"images"} if known else None).encode()
         token = self._tokens.report()
         try:
-            status, answer = post_json(self._url, token, body, TIMEOUT)
+            answer = post_json(self._url, token, body, TIMEOUT)
         except (OSError, HTTPException, RedirectError) as fault:
             self._complain(f"the server can't be reached ({fault}); discs under way are finished without it")
             return False
-        if status == 200:
-            return self._take(answer, state.images_digest, token)
-        if status == 409:
-            self._release(False)
-            keyword = _keyword(answer)
-            self._complain(f"the server does not accept this journal or boot (409 {keyword})")
-            if keyword == ProblemType.JOURNAL_LOST:
-                # Discs that wait in an older copy may have been written since; the server makes new serials.
-                self._ledger.give_up_all(utc_now())
-        elif status == 401 and self._tokens.report_refused(token):
+        if answer.status == 200:
+            return self._take(answer.body, state.images_digest, token)
+        if answer.status == 401 and self._tokens.report_refused(token):
             log.warning("report: the newest report token is refused (401), trying the one before")
+        elif 400 <= answer.status < 500 and answer.status not in PASSING:
+            self._refused(answer)
         else:
-            self._complain(f"{REMEDIES.get(status, 'the server is not well')} ({status})")
+            self._complain(f"the server is not well ({answer.status})")
         return False
+
+    def _refused(self, answer: Answer) -> None:
+        self._release(False)
+        if answer.status != 409:
+            remedy = REMEDIES.get(answer.status, "the server refuses the report")
+            self._complain(f"{remedy} ({answer.status}); no new disc begins")
+            return
+        keyword = _keyword(answer.body)
+        self._complain(f"the server does not accept this journal or boot (409 {keyword})")
+        if keyword == ProblemType.JOURNAL_LOST:
+            # Discs that wait in an older copy may have been written since; the server makes new serials.
+            self._ledger.give_up_all(utc_now())
+            self._reads.give_up_all(utc_now())
 
     def _take(self, body: bytes, images_digest: str, token: str) -> bool:
         try:
@@ -133,14 +138,22 @@ class Reporter:
         self._images_told = "" if "images" in answer.want else images_digest
         if answer.recorded:
             self._ledger.record(answer.recorded, utc_now())
-        if answer.command_token_sha256 is not None:
-            self._tokens.next_command(answer.command_token_sha256)
-        if answer.report_token is not None:
-            self._tokens.next_report(answer.report_token)
+            self._reads.record(answer.recorded, utc_now())
+        self._rotate(answer)
         self._release(True)
         if "images" in answer.want:
             self._changes.note()
         return True
+
+    def _rotate(self, answer: ReportAnswer) -> None:
+        """The server hands new tokens out until they are used: what can't be kept now comes again."""
+        try:
+            if answer.command_token_sha256 is not None:
+                self._tokens.next_command(answer.command_token_sha256)
+            if answer.report_token is not None:
+                self._tokens.next_report(answer.report_token)
+        except OSError as fault:
+            log.warning("report: the new tokens can't be kept, so the old ones stay: %s", fault)
 
     def _complain(self, text: str) -> None:
         """Once, until it changes: a server away for a night must not fill the log."""

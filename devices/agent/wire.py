@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 PROTOCOL: Final = 1
 JOURNAL_HEADER: Final = "Spindle-Journal"
@@ -39,6 +40,18 @@ IS_SHA256: Final = re.compile(SHA256_PATTERN)
 
 Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 Serial = Annotated[str, StringConstraints(pattern=SERIAL_PATTERN)]
+
+
+def _more_than_zero(speed: str) -> str:
+    """A rate is divided by."""
+    if float(speed.rstrip("cdb")) == 0:
+        raise PydanticCustomError("no_speed", "'{speed}' is no speed: it has to be more than 0", {"speed": speed[:20]})
+    return speed
+
+
+Speed = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]+)?[cdb]?$"), AfterValidator(_more_than_zero)
+]  # as xorriso takes it: a CD's, a DVD's (bare numbers too) or a BD's multiple
 Bytes = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -101,6 +114,16 @@ class Blame(StrEnum):
     JOB = "job"
 
 
+class DriveVerb(StrEnum):
+    """An operator's word to a drive: the last part of `POST /v1/drives/{id}/…`."""
+
+    DRAIN = "drain"
+    RESUME = "resume"
+    EJECT = "eject"
+    LOADED = "loaded"  # a person has put a blank in
+    TAKEN_OUT = "taken-out"  # a person has taken the disc out and marked it
+
+
 class ProblemType(StrEnum):
     """The `type` keyword of an `application/problem+json` answer."""
 
@@ -154,11 +177,48 @@ class WriteOrder(Command):
     discs: Annotated[tuple[DiscOrder, ...], Field(min_length=1, max_length=1000)]
     drive: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     verify: bool = True
-    speed: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]+)?[cdb]?$")] | None = None
+    speed: Speed | None = None
 
 
 class ReadOrder(Command):
     drive: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class DriveWord(Command):
+    """Body of `POST /v1/drives/{id}/…`, which may be left out: of which disc the word is.
+
+    Said again about a disc that is no longer in the drive, it changes nothing.
+    """
+
+    serial: Serial | None = None
+
+
+class EnrolOrder(Command):
+    """Body of `POST {server}/api/v1/writers/enrol`: an agent wants to be a writer of this server."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    address: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    kind: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class EnrolAnswer(Fact):
+    """What the agent is to keep: who it is, what it reports with, and what those present that command it."""
+
+    writer: UUID
+    report_token: str
+    command_token_sha256: Sha256
+
+
+class About(Fact):
+    """What an agent tells anybody: its TXT record, and part of its 401 where it advertises itself."""
+
+    writer: UUID | None = None
+    name: str
+    kind: str
+    disks: Count
+    sources: Count
+    copiers: Count
 
 
 class Problem(Fact):
@@ -166,6 +226,7 @@ class Problem(Fact):
     title: str
     detail: str = ""
     field: str | None = None
+    agent: About | None = None
 
 
 class ImageAnswer(Fact):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -92,3 +94,27 @@ def end(process: subprocess.Popen[bytes], grace: float = 2.0) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Runs short questions to a program: their whole output, or None where they took too long or were broken off."""
+
+    timeout: float
+    environment: Mapping[str, str]
+
+    def ask(self, argv: Sequence[str], stop: Event) -> str | None:
+        with tempfile.TemporaryFile() as out:
+            running = subprocess.Popen(  # noqa: S603 — an argument list, made by the driver
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=dict(self.environment)
+            )
+            until = monotonic() + self.timeout
+            try:
+                while running.poll() is None:
+                    if monotonic() > until or stop.wait(0.05):
+                        return None
+            finally:
+                if running.poll() is None:
+                    end(running)
+            out.seek(0)
+            return out.read().decode(errors="replace")

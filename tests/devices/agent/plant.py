@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from http.client import HTTPConnection
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -19,13 +20,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from devices.agent import journal
 from devices.agent.__main__ import main
 from tests.devices.agent.shop import REPORT, WRITER, Fault, Shop, digest_of
 
-__all__ = ["REPORT", "AgentProcess", "Fault", "Shop", "await_true", "digest_of", "image_of", "running"]
+__all__ = ["REPORT", "WRITER", "AgentProcess", "Fault", "Shop", "await_true", "digest_of", "image_of", "running"]
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = "command-token-1"
+DRIVE = "{drive}"  # in a device: the drive's id
 
 
 # Every agent is a process of its own, forked from one that has read the program already: that takes a tenth of
@@ -34,14 +37,24 @@ PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(["devices.agent.__main__"])
 
 
-def run_agent(arguments: list[str], log: str, environment: dict[str, str]) -> None:
-    """In the new process: what `python -m devices.agent` does, with warnings as errors."""
+def run_agent(arguments: list[str], log: str, environment: dict[str, str], clock: float) -> None:
+    """In the new process: what `python -m devices.agent` does. Warnings are errors, the clock is `clock` hours off."""
+    vars(journal)["datetime"] = clock_that_is_off(clock)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 2)
     os.close(descriptor)
     os.environ.update(environment)
     warnings.simplefilter("error")
     sys.exit(main(arguments))
+
+
+def clock_that_is_off(hours: float) -> type[datetime]:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return super().now(tz) + timedelta(hours=hours)
+
+    return Clock
 
 
 def image_of(size: int, seed: int = 1) -> bytes:
@@ -83,9 +96,15 @@ class AgentProcess:
     disk_limit: int | None = None
     command: str = COMMAND
     report: str = REPORT
+    driver: str = "xorriso"
+    feed: str = "robot"
+    listen: str = "127.0.0.1:0"
+    advertise: bool = False
+    enrolled: bool = True  # agent.toml says who this agent is
     extra: str = ""
     writer: str = str(WRITER)
     environment: dict[str, str] = field(default_factory=dict)
+    clock: float = 0.0  # hours by which this machine's clock is off
     process: ForkServerProcess | None = None
     port: int = 0
     starts: int = 0
@@ -93,26 +112,30 @@ class AgentProcess:
     def config(self) -> str:
         lines = [
             "[writer]",
-            f'id = "{self.writer}"',
+            *([f'id = "{self.writer}"'] if self.enrolled else []),
             'name = "Writer 1"',
-            'listen = "127.0.0.1:0"',
+            f'listen = "{self.listen}"',
+            f"advertise = {json.dumps(self.advertise)}",
             *([f"disk_limit = {self.disk_limit}"] if self.disk_limit is not None else []),
-            *(["[server]", f'url = "{self.shop.url}"', f'token = "{self.report}"'] if self.shop else []),
-            "[accept]",
-            f'tokens_sha256 = ["{digest_of(self.command.encode())}"]',
+            *(self._known() if self.enrolled else []),
             "[driver]",
-            'name = "xorriso"',
+            f'name = "{self.driver}"',
         ]
         for number in range(1, self.drives + 1):
             lines += [
                 "[[driver.drives]]",
                 f'id = "d{number}"',
-                f'device = "{self.device}"',
+                f'device = "{self.device.replace(DRIVE, f"d{number}")}"',
+                f'feed = "{self.feed}"',
                 f"kinds = {json.dumps(self.kinds)}",
                 *([f'speed = "{self.speed}"'] if self.speed else []),
                 *([f"blanks = {self.blanks}"] if self.blanks is not None else []),
             ]
         return "\n".join(lines) + "\n" + self.extra
+
+    def _known(self) -> list[str]:
+        server = ["[server]", f'url = "{self.shop.url}"', f'token = "{self.report}"'] if self.shop else []
+        return [*server, "[accept]", f'tokens_sha256 = ["{digest_of(self.command.encode())}"]']
 
     @property
     def log(self) -> Path:
@@ -125,7 +148,7 @@ class AgentProcess:
         arguments = ["--config", str(self.folder / "agent.toml")]
         self.log.touch()
         self.process = PROCESSES.Process(
-            target=run_agent, args=(arguments, str(self.log), self.environment), daemon=True
+            target=run_agent, args=(arguments, str(self.log), self.environment, self.clock), daemon=True
         )
         self.process.start()
         line = await_true(self._listening)
@@ -197,6 +220,21 @@ class AgentProcess:
         body = {"image": image, "format": "cd", "discs": [{"serial": serial} for serial in serials], **more}
         return uuid, self.call("PUT", f"/v1/writes/{uuid}", body)
 
+    def read(self, drive: str = "s1", uuid: UUID | None = None) -> tuple[UUID, Answer]:
+        uuid = uuid or uuid4()
+        return uuid, self.call("PUT", f"/v1/reads/{uuid}", {"drive": drive})
+
+    def await_read(self, uuid: UUID, state: str = "done", seconds: float = 20.0) -> Any:
+        path = f"/v1/reads/{uuid}"
+        return await_true(lambda: (found := self.call("GET", path).json)["state"] == state and found, seconds)
+
+    def say(self, drive: str, verb: str, **word: str) -> Answer:
+        """An operator's word to a drive."""
+        return self.call("POST", f"/v1/drives/{drive}/{verb}", word or None)
+
+    def await_drive(self, id_: str, condition: Callable[[Any], Any], seconds: float = 20.0) -> Any:
+        return await_true(lambda: condition(found := self.drive(id_)) and found, seconds)
+
     def found(self, uuid: UUID) -> Any:
         return self.call("GET", f"/v1/writes/{uuid}").json
 
@@ -212,6 +250,17 @@ class AgentProcess:
 
     def state(self) -> Any:
         return self.call("GET", "/v1/state").json
+
+    def await_let_in(self) -> None:
+        """Newly enrolled it starts anew by itself: its door says 401 first, then nothing for a moment, then yes."""
+
+        def lets_in() -> bool:
+            try:
+                return self.call("GET", "/v1/state").status == 200
+            except OSError:
+                return False
+
+        await_true(lets_in)
 
     def drive(self, id_: str) -> Any:
         return next(drive for drive in self.state()["drives"] if drive["id"] == id_)

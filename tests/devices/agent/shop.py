@@ -30,6 +30,7 @@ class Fault:
     no_range: bool = False
     location: str | None = None
     hold_after: int | None = None
+    length: str | None = None  # what it says in Content-Length
 
 
 class Shop(ThreadingHTTPServer):
@@ -48,6 +49,9 @@ class Shop(ThreadingHTTPServer):
         self.good_tokens = {REPORT}
         self.report_status = 200
         self.report_type = "journal-lost"
+        self.enrolments: dict[str, tuple[int, dict[str, Any]]] = {}  # by code: status and answer
+        self.enrolled: list[dict[str, Any]] = []
+        self.writers = {WRITER}
         self.answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda _report: {"recorded": []}
         self.news = Condition()
         self.let_go = Condition()
@@ -114,7 +118,13 @@ class ShopHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         shop = self.server
         report = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert self.path == f"/api/v1/writers/{WRITER}/report"
+        if self.path == "/api/v1/writers/enrol":
+            shop.enrolled.append(report)
+            status, answer = shop.enrolments.get(report["code"], (404, {}))
+            extra = {"Location": answer["location"]} if "location" in answer else {}
+            self._send(status, json.dumps(answer).encode(), **extra)
+            return
+        assert self.path in [f"/api/v1/writers/{writer}/report" for writer in shop.writers]
         with shop.news:
             shop.report_tokens.append(self._token())
             if self._token() not in shop.good_tokens:
@@ -153,11 +163,11 @@ class ShopHandler(BaseHTTPRequestHandler):
         part = data[first:]
         self.send_response(206 if first else 200)
         self.send_header("Content-Type", fault.content_type)
-        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Length", fault.length or str(len(part)))
         if first:
             self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
         self.end_headers()
-        if fault.cut_after is not None:
+        if fault.cut_after is not None or fault.length is not None:
             self.wfile.write(part[: fault.cut_after])
             self.close_connection = True
             return

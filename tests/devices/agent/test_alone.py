@@ -16,7 +16,7 @@ class Blocker:
         if name.partition(".")[0] in FORBIDDEN:
             raise ImportError(f"{name} is not for the agent")
 sys.meta_path.insert(0, Blocker())
-import devices.agent.__main__, devices.agent.drivers.xorriso
+import devices.agent.__main__, devices.agent.drivers.xorriso, devices.agent.drivers.virtual, devices.agent.drivers.kit
 ours = sorted(n for n in sys.modules if n.startswith("devices") and not n.startswith("devices.agent"))
 assert ours == ["devices"], ours
 print("alone")

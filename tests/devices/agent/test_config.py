@@ -5,14 +5,19 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
+from typing import Self
 
 import pytest
 
-from devices.agent.__main__ import serve
-from devices.agent.config import Config, ConfigError, read_config
-from devices.agent.drivers import load_driver
+from devices.agent.config import Config, ConfigError, Drive, read_config
+from devices.agent.drivers import load_drivers
+from devices.agent.drivers.base import Options
+from devices.agent.drivers.xorriso import Xorriso
+from devices.agent.identity import identity_of
+from devices.agent.serving import serve
 from tests.devices.agent.plant import ROOT
 
 GOOD = """
@@ -45,6 +50,29 @@ blanks = 100
 """
 
 
+OTHER = """
+[[driver.drives]]
+id = "d2"
+device = "stdio:one.iso"
+kinds = ["DVD-R"]
+[[driver.drives]]
+id = "d3"
+device = "stdio:./one.iso"
+kinds = ["DVD-R"]
+"""
+SOURCE = """
+[[driver.drives]]
+id = "s1"
+role = "source"
+"""
+
+
+class Forgetful(Xorriso):
+    @classmethod
+    def machine(cls, drives: Sequence[Drive], workspace: Path, options: Options) -> dict[str, Self]:
+        return {}
+
+
 def read(folder: Path, text: str) -> Config:
     file = folder / "agent.toml"
     file.write_text(text, encoding="utf-8")
@@ -53,7 +81,8 @@ def read(folder: Path, text: str) -> Config:
 
 def read_and_load(folder: Path, text: str) -> None:
     config = read(folder, text)
-    load_driver(config.driver, config.drives[0], folder)
+    identity_of(config, None)
+    load_drivers(config.driver, config.drives, folder, config.options)
 
 
 def test_the_whole_file_is_read_and_paths_are_relative_to_it(tmp_path: Path) -> None:
@@ -84,6 +113,25 @@ def test_what_may_be_absent_may_be_absent(tmp_path: Path) -> None:
     config = read(tmp_path, text)
     assert (config.host, config.server, config.tokens_sha256, config.disk_limit) == ("::1", None, (), None)
     assert (config.drives[0].device, config.drives[0].blanks, config.drives[0].speed) == ("/dev/sr0", None, None)
+
+
+def test_hand_fed_drives_and_sources_are_taken_and_options_have_their_paths_absolute(tmp_path: Path) -> None:
+    options = '[driver.options]\nstore = "./discs"\nnames = ["../up", "down", 3]\ninner = { share = "..\\\\x" }\n'
+    text = GOOD.replace("[[driver.drives]]", options + "[[driver.drives]]").replace('"robot"', '"hand"')
+    config = read(tmp_path, text + SOURCE + 'device = "stdio:one.iso"')
+    copier, source = config.drives
+    assert (copier.feed, source.role, source.kinds, source.formats) == ("hand", "source", (), ())
+    assert source.device == f"stdio:{tmp_path}/one.iso"
+    assert config.options["store"] == str(tmp_path / "./discs")
+    assert config.options["names"] == [str(tmp_path / "../up"), "down", 3]
+    assert config.options["inner"]["share"].startswith(str(tmp_path))
+
+
+def test_drives_may_share_a_folder_of_discs_named_by_serial(tmp_path: Path) -> None:
+    config = read(
+        tmp_path, GOOD + GOOD.partition("[[driver.drives]]")[2].join(["[[driver.drives]]", ""]).replace("d1", "d2")
+    )
+    assert config.drives[0].device == config.drives[1].device
 
 
 def test_absolute_paths_and_a_token_file_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -118,15 +166,30 @@ def test_absolute_paths_and_a_token_file_are_taken_as_they_are(tmp_path: Path) -
         ('token = "report"', 'token_file = "nowhere"', "server.token_file: "),
         ('token = "report"', 'token = "zwei Wörter"', "server.token: "),
         ("5e884898da", "XYZ4898da", "accept.tokens_sha256[0]: "),
-        ('"xorriso"', '"xoriso"', "driver.name: 'xoriso' is not shipped; use xorriso"),
+        ('"xorriso"', '"xoriso"', "driver.name: 'xoriso' is not shipped; use virtual, xorriso"),
         ('"xorriso"', '"no.such.Driver"', "driver.name: 'no.such.Driver' can't be loaded"),
-        ('"xorriso"', '"pathlib.Path"', "driver.name: 'pathlib.Path'"),
-        ('"robot"', '"hand"', "driver.drives[0].feed: hand-fed drives are not supported yet"),
+        ('"xorriso"', '"pathlib.Path"', "driver.name: 'pathlib.Path' is not a devices.agent.drivers.base.Driver"),
+        ('"xorriso"', '"tests.devices.agent.test_config.Forgetful"',
+         "driver.name: 'tests.devices.agent.test_config.Forgetful' made no driver for the drive d1"),
+        ('"copier"', '"source"', "driver.drives[0].speed: a source drive writes nothing; take speed out"),
+        ("blanks = 100", "blanks = 100" + OTHER,
+         "driver.drives[2].device: 'stdio:{folder}/one.iso' is drive d2's already; a device is one drive"),
+        ("blanks = 100", "blanks = 100\n" + SOURCE + 'device = "stdio:{serial}.iso"',
+         "driver.drives[1].device: {serial} stands for discs to write; name the one file that is to be read"),
+        ("blanks = 100", "blanks = 100\n" + SOURCE + 'device = "/dev/sr0"\nblanks = 3',
+         "driver.drives[1].blanks: a source drive writes nothing; take blanks out"),
+        ("[[driver.drives]]", "[driver.options]\nfast = true\n[[driver.drives]]",
+         "driver.options.fast: the driver xorriso knows no options; take it out"),
         ('"robot"', '"foot"', "driver.drives[0].feed: "),
         ('"copier"', '"writer"', "driver.drives[0].role: "),
         ('"CD-R", ', '"CD-X", ', "driver.drives[0].kinds: 'CD-X' is not a kind"),
-        ('["CD-R", "CD-RW", "DVD-R"]', "[]", "driver.drives[0].kinds: "),
+        ('["CD-R", "CD-RW", "DVD-R"]', "[]", "driver.drives[0].kinds: say which discs it writes, such as"),
         ("52c", "fast", "driver.drives[0].speed: 'fast' is not of the form"),
+        ("52c", "0c", "driver.drives[0].speed: '0c' is no speed: it has to be more than 0"),
+        ("52c", "000.00", "driver.drives[0].speed: '000.00' is no speed"),
+        ('"xorriso"', '"virtual"\noptions = { speeds = { cd = "0.0d" } }',
+         "driver.options.speeds.cd: '0.0d' is no speed"),
+        ("blanks = 100", "blanks = 1_000_001", "driver.drives[0].blanks: Input should be less than or equal to 1"),
         ("blanks = 100", "blanks = -1", "driver.drives[0].blanks: "),
         ("blanks = 100", "blanks = 1.5", "driver.drives[0].blanks: "),
         ("stdio:discs/{serial}.img", "stdio:", "driver.drives[0].device: a path is missing"),
@@ -140,7 +203,7 @@ def test_a_fault_names_the_key(tmp_path: Path, old: str, new: str, told: str) ->
     assert old in GOOD
     with pytest.raises(ConfigError) as caught:
         read_and_load(tmp_path, GOOD.replace(old, new, 1))
-    assert told in str(caught.value)
+    assert told.replace("{folder}", str(tmp_path)) in str(caught.value)
 
 
 def test_a_certificate_that_cannot_be_used_ends_the_program(tmp_path: Path) -> None:
@@ -165,7 +228,7 @@ def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         config = read(tmp_path, GOOD.replace("127.0.0.1:9101", f"127.0.0.1:{port}"))
         with pytest.raises(ConfigError, match=rf"writer.listen: can't listen on 127.0.0.1:{port}"):
-            serve(config, None, None, Event())
+            serve(config, None, Event())
     assert not (tmp_path / "state").exists()
 
 

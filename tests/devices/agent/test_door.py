@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from tests.devices.agent.plant import AgentProcess
+from devices.agent.door import Door
+from devices.agent.tokens import Tokens
+from devices.agent.wire import DriveVerb
+from tests.devices.agent.plant import AgentProcess, digest_of
 
 SOME = "0e7e2f6a-93d1-4a51-8f0e-0d5c7b3e4a11"
 CALLS = [
@@ -19,8 +25,10 @@ CALLS = [
     ("PUT", f"/v1/writes/{SOME}"),
     ("GET", f"/v1/writes/{SOME}"),
     ("DELETE", f"/v1/writes/{SOME}"),
-    ("POST", "/v1/drives/d1/drain"),
-    ("POST", "/v1/drives/d1/resume"),
+    ("PUT", f"/v1/reads/{SOME}"),
+    ("GET", f"/v1/reads/{SOME}"),
+    ("DELETE", f"/v1/reads/{SOME}"),
+    *(("POST", f"/v1/drives/d1/{verb}") for verb in DriveVerb),
     ("GET", "/v1/nothing"),
 ]
 
@@ -54,8 +62,10 @@ def test_the_openapi_page_lists_every_call_with_its_answers(agent: AgentProcess)
         ("PUT", "/v1/writes/{uuid}"),
         ("GET", "/v1/writes/{uuid}"),
         ("DELETE", "/v1/writes/{uuid}"),
-        ("POST", "/v1/drives/{drive}/drain"),
-        ("POST", "/v1/drives/{drive}/resume"),
+        ("PUT", "/v1/reads/{uuid}"),
+        ("GET", "/v1/reads/{uuid}"),
+        ("DELETE", "/v1/reads/{uuid}"),
+        *(("POST", f"/v1/drives/{{drive}}/{verb}") for verb in DriveVerb),
     }
     assert {"200", "201", "401", "409", "422", "507"} <= set(page["paths"]["/v1/writes/{uuid}"]["put"]["responses"])
     assert page["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
@@ -106,3 +116,45 @@ def test_the_state_does_not_change_by_being_asked(agent: AgentProcess) -> None:
     assert first.pop("time") <= second.pop("time")
     assert (first.pop("disk")["capacity"] > 0, second.pop("disk")["capacity"] > 0) == (True, True)
     assert first == second
+
+
+class Listener:
+    """An app that notes what reaches it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.bodies.append((await receive())["body"])
+
+
+def call_door(tmp_path: Path, *messages: Message) -> tuple[list[bytes], list[Message]]:
+    app, sent = Listener(), list[Message]()
+    tokens = Tokens(tmp_path / "tokens.json", None, (digest_of(b"token"),))
+    left = iter(messages)
+
+    async def receive() -> Message:
+        return next(left)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", b"Bearer token"), (b"content-length", b"18")]
+    scope = {"type": "http", "path": "/v1/drives/d1/taken-out", "headers": headers}
+    asyncio.run(Door(app, tokens, None)(scope, receive, send))
+    return app.bodies, sent
+
+
+@pytest.mark.parametrize("came", [(), ({"type": "http.request", "body": b'{"serial"', "more_body": True},)])
+def test_a_call_that_breaks_off_before_its_body_is_whole_is_no_word_without_a_serial(
+    tmp_path: Path, came: tuple[Message, ...]
+) -> None:
+    assert call_door(tmp_path, *came, {"type": "http.disconnect"}) == ([], [])
+
+
+def test_a_body_in_pieces_reaches_the_routes_whole(tmp_path: Path) -> None:
+    pieces = [
+        {"type": "http.request", "body": b'{"serial": ', "more_body": True},
+        {"type": "http.request", "body": b'"AAA"}', "more_body": False},
+    ]
+    assert call_door(tmp_path, *pieces)[0] == [b'{"serial": "AAA"}']

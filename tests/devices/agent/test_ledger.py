@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -14,13 +15,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from devices.agent.answers import write_state
 from devices.agent.blanks import Blanks
 from devices.agent.changes import RESERVE
 from devices.agent.config import Drive
 from devices.agent.drivers.base import Burner, Result
 from devices.agent.journal import Journal, JournalError
-from devices.agent.ledger import Ledger, write_state
+from devices.agent.ledger import Ledger
 from devices.agent.problems import RefusedError
+from devices.agent.schema import STEPS
+from devices.agent.trays import Held, Trays
 from devices.agent.wire import Blame, DiscState, Feed, Role, Verified, WriteOrder, WriteState
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,6 +36,9 @@ def drive(blanks: int | None) -> Drive:
     return Drive("d1", Role.COPIER, Feed.ROBOT, "stdio:/nowhere", ("CD-R",), None, blanks)
 
 
+BY_HAND = Drive("h1", Role.COPIER, Feed.HAND, "stdio:/nowhere", ("CD-R",), None, None)
+
+
 def order(*serials: str, **more: object) -> WriteOrder:
     discs = [{"serial": serial} for serial in serials]
     return WriteOrder.model_validate({"image": IMAGE, "format": "cd", "discs": discs, **more})
@@ -41,7 +48,7 @@ def open_journal(path: Path, blanks: int | None = LOADED) -> tuple[Journal, Ledg
     journal = Journal(path)
     with journal.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO images VALUES (?, 'iso', 1, 'x', 'ready', NULL, NULL, 0)", (IMAGE,))
-    counter = Blanks(journal, (drive(blanks),))
+    counter = Blanks(journal, (drive(blanks), BY_HAND))
     counter.load()
     return journal, Ledger(journal), counter
 
@@ -64,6 +71,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.started: list[str] = []
         self.ended: dict[str, DiscState] = {}
         self.sequence = self.journal.changes.sequence
+        self.lying: str | None = None  # in the hand-fed drive
+        self.by_hand = 0
 
     def teardown(self) -> None:
         self.journal.close()
@@ -96,6 +105,25 @@ class JournalMachine(RuleBasedStateMachine):
                 self.started.append(disc.serial)
             if stale:
                 assert not self.ledger.start(disc, "d1", (), NOW)
+
+    @rule(pick=st.integers(0, 5))
+    def start_by_hand(self, pick: int) -> None:
+        planned = self.ledger.planned()
+        if planned:
+            disc = planned[pick % len(planned)]
+            begun = self.ledger.start(disc, "h1", (), NOW, by_hand=True)
+            assert begun == (self.lying is None)
+            if begun:
+                self.started.append(disc.serial)
+                self.lying = disc.serial
+                self.by_hand += 1
+
+    @rule(serial=st.sampled_from(["A", "B", "C", None]))
+    def take_out(self, serial: str | None) -> None:
+        meant = self.lying in self.ended and serial in (None, self.lying)
+        assert Trays(self.journal).take_out("h1", serial) == meant
+        if meant:
+            self.lying = None
 
     @rule(pick=st.integers(0, 5), state=st.sampled_from([DiscState.GOOD, DiscState.BAD]))
     def finish(self, pick: int, state: DiscState) -> None:
@@ -131,8 +159,9 @@ class JournalMachine(RuleBasedStateMachine):
                 assert (disc.started_at is not None) == (disc.serial in self.started)
                 if disc.serial in self.ended:
                     assert disc.state is self.ended[disc.serial]
-        (bin_,) = self.blanks.facts()
-        assert bin_.remaining == LOADED - len(self.started)
+        assert [bin_.remaining for bin_ in self.blanks.facts()] == [LOADED - len(self.started) + self.by_hand, None]
+        held = Trays(self.journal).held("h1")
+        assert held == Held(self.lying, finished=self.lying is not None and self.lying in self.ended)
 
 
 TestJournal = JournalMachine.TestCase
@@ -257,3 +286,78 @@ def test_a_journal_with_nothing_that_waits_is_not_written_to_at_each_refused_rep
     ledger.give_up_all(NOW)
     monkeypatch.undo()
     journal.close()
+
+
+def old_journal(path: Path) -> UUID:
+    """As version 1 left it, with a disc that was written."""
+    identity = UUID(int=7)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(STEPS[0])
+        connection.execute("INSERT INTO meta VALUES ('journal_id', ?), ('sequence', '41')", (str(identity),))
+        connection.execute("INSERT INTO writes VALUES (1, 'u', 'x', '{}', 'i', 'cd', NULL, 'then', NULL)")
+        connection.execute("INSERT INTO discs (serial, write_uuid, position, state) VALUES ('A', 'u', 0, 'good')")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    return identity
+
+
+def test_an_older_journal_is_upgraded_in_place_and_keeps_what_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    identity = old_journal(path)
+    journal, ledger, _ = open_journal(path)
+    assert (journal.journal_id, journal.born) == (identity, False)
+    assert journal.changes.sequence > 41
+    with pytest.raises(RefusedError, match="Serial A belongs"):
+        ledger.accept(UUIDS[1], order("A"), NOW)
+    assert Trays(journal).held("d1") == Held()
+    journal.close()
+
+
+def test_an_upgrade_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    old_journal(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE trays (in_the_way TEXT)")  # the last table of the upgrade
+    with pytest.raises(JournalError, match="trays already exists"):
+        Journal(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'reads'").fetchall() == []
+
+
+def test_spoilt_blanks_are_gone_from_the_bin_too(opened: tuple[Journal, Ledger, Blanks]) -> None:
+    _, ledger, blanks = opened
+    ledger.accept(UUIDS[0], order("A", "B"), NOW)
+    left = []
+    for disc, spoilt in zip(ledger.planned(), (2, 9), strict=True):
+        ledger.start(disc, "d1", (), NOW)
+        ledger.finish(disc.serial, Result(DiscState.GOOD, Verified.MACHINE, spoilt=spoilt), NOW)
+        left.append(blanks.facts()[0].remaining)
+    assert left == [LOADED - 3, 0]
+    answer = ledger.find(UUIDS[0])
+    assert answer is not None
+    assert [disc.spoilt for disc in answer.discs] == [2, 9]
+
+
+def test_a_drive_that_is_fed_by_hand_no_more_is_forgotten_with_a_word_in_the_log(
+    opened: tuple[Journal, Ledger, Blanks], caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, ledger, _ = opened
+    trays = Trays(journal)
+    ledger.accept(UUIDS[0], order("A"), NOW)
+    ledger.start(ledger.planned()[0], "h1", (), NOW, by_hand=True)
+    trays.forget_all_but(["h1"])
+    assert trays.held("h1").serial == "A"
+    trays.forget_all_but([])
+    assert trays.held("h1") == Held()
+    assert "drive h1: is no hand-fed drive any more; disc A" in caplog.text
+
+
+def test_an_order_of_speed_0_that_was_accepted_before_it_was_refused_goes_as_fast_as_it_can(
+    opened: tuple[Journal, Ledger, Blanks],
+) -> None:
+    journal, ledger, _ = opened
+    ledger.accept(UUIDS[0], order("A", speed="4c"), NOW)
+    ledger.accept(UUIDS[1], order("B", speed="8c"), NOW)
+    journal.rows("UPDATE writes SET body = replace(body, '4c', '0c')")
+    assert [(disc.serial, disc.order.speed) for disc in ledger.planned()] == [("A", None), ("B", "8c")]

@@ -116,6 +116,31 @@ def test_a_wrong_report_token_is_told_once_with_the_remedy(start: Start, shop: S
     assert "wrong-token" not in log
 
 
+def test_refused_for_good_it_finishes_its_disc_and_begins_no_other(start: Start, shop: Shop) -> None:
+    """A revoked writer: what it began would be booked nowhere."""
+    agent = start(drives=1, speed="45c")
+    uuid, _ = agent.write(agent.have(image_of(18_000_000)), "RUNS", "WAITS")
+    agent.await_disc(uuid, "RUNS", "started")
+    shop.report_status = 401
+    await_true(lambda: "no new disc begins" in agent.log.read_text())
+    agent.await_disc(uuid, "RUNS", "good")
+    told = shop.await_report(lambda report: report["writes"] and report["writes"][0]["discs"][0]["state"] == "good")
+    assert told["writes"][0]["discs"][1]["state"] == "planned"
+    log = agent.log.read_text()
+    assert (log.count("no new disc begins"), "enrol --again" in log) == (1, True)
+
+
+def test_a_server_that_says_more_than_this_agent_knows_is_understood(start: Start, shop: Shop) -> None:
+    shop.answer = lambda report: {
+        "recorded": [write["uuid"] for write in report["writes"]],
+        "weather": {"rain": 0.3},
+    }
+    agent = start(drives=1)
+    uuid, _ = agent.write(agent.have(image_of(5000)), "AAA")
+    agent.await_write(uuid)
+    await_true(lambda: agent.state()["writes"] == [])
+
+
 def test_the_report_token_rotates_and_the_old_one_holds_until_then(start: Start, shop: Shop) -> None:
     shop.answer = lambda _: {"report_token": "report-token-2"}
     shop.good_tokens.add("report-token-2")

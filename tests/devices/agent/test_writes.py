@@ -64,6 +64,7 @@ def test_the_same_write_again_answers_200_and_writes_nothing_more(shared: AgentP
         ({"discs": [{"serial": "AAA"}, {"serial": "AAA"}]}, 422, "invalid", "discs"),
         ({"drive": "d9"}, 422, "invalid", "drive"),
         ({"speed": "fast"}, 422, "invalid", "speed"),
+        *(({"speed": speed}, 422, "invalid", "speed") for speed in ("0", "0c", "0.0d", f"0.{'0' * 400}1b")),
         ({"image": "not a digest"}, 422, "invalid", "image"),
         ({"copies": 3}, 422, "invalid", "copies"),
         ({"image": "0" * 64}, 409, "image-missing", None),
