@@ -15,6 +15,8 @@ class DriveEntry:
     kinds: tuple[str, ...]
     speed: str | None = None
     blanks: int | None = None
+    role: str = "copier"
+    feed: str = "robot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,12 @@ def _drive(drive: DriveEntry) -> list[str]:
     lines = [
         "[[driver.drives]]",
         f"id = {_text(drive.ident)}",
-        'role = "copier"',
-        'feed = "robot"',
+        f"role = {_text(drive.role)}",
+        f"feed = {_text(drive.feed)}",
         f"device = {_text(drive.device)}",
-        f"kinds = [{', '.join(_text(kind) for kind in drive.kinds)}]",
     ]
+    if drive.kinds:
+        lines.append(f"kinds = [{', '.join(_text(kind) for kind in drive.kinds)}]")
     if drive.speed is not None:
         lines.append(f"speed = {_text(drive.speed)}")
     if drive.blanks is not None:

@@ -1,6 +1,6 @@
-"""The door for agents: reports come in here, under the writer's own report token.
+"""The doors for agents: enrolment by a code, and reports under the writer's own report token.
 
-Reads and answers messages; what a report means is decided in `reports.py`.
+Read and answer messages; what a report means is decided in `reports.py`, who may come in, in `enrolment.py`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from drf_spectacular.utils import extend_schema
 from pydantic import ValidationError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from devices import reports, rotation, tasks
+from devices import enrolment, reports, rotation, tasks
 from devices.agent import wire
 from devices.client import first_fault
+from devices.intake import NotAccepted
 from devices.models import Writer
-from devices.states import WriteState
 from devices.tokens import fingerprint
 
 MAX_REPORT: Final = 2 * 1024 * 1024  # bytes; below Django's own bound for a request's body
-_KINDS: Final = {401: "unauthorized", 404: "not-found", 429: "too-often"}
+MAX_ORDER: Final = 16 * 1024  # bytes of an enrolment
+_KINDS: Final = {401: "unauthorized", 403: "forbidden", 404: "not-found", 429: "too-often"}
 _KEPT: Final = {"WWW-Authenticate", "Allow", "Retry-After"}
 _STATUS: Final = {wire.ProblemType.JOURNAL_LOST: 409, wire.ProblemType.SECOND_AGENT: 409}
 
@@ -86,20 +87,65 @@ def problem(
 
 def problems(*statuses: int) -> dict[tuple[int, str], type[wire.Problem]]:
     """For the OpenAPI page: these, and what every door of a writer may answer."""
-    return {(status, "application/problem+json"): wire.Problem for status in (401, 429, *statuses)}
+    return plain_problems(401, *statuses)
 
 
-class WriterDoor(APIView):
-    """A door for one writer's agent; each fault is a problem."""
+def plain_problems(*statuses: int) -> dict[tuple[int, str], type[wire.Problem]]:
+    """For the OpenAPI page: these, and what every door may answer."""
+    return {(status, "application/problem+json"): wire.Problem for status in (429, *statuses)}
+
+
+class ProblemDoor(APIView):
+    """A door where each fault is a problem."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        kind = getattr(exc, "default_code", "") if isinstance(exc, CodeNotGood) else ""
+        kind = (kind if response.status_code == 403 else "") or _KINDS.get(response.status_code, "invalid")
+        kept = {name: value for name, value in response.items() if name in _KEPT}
+        return problem(response.status_code, kind, str(response.data["detail"]), headers=kept)
+
+
+class WriterDoor(ProblemDoor):
+    """A door for one writer's agent."""
 
     authentication_classes = [ReportTokenAuthentication]
     permission_classes = [IsThatWriter]
 
-    def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
-        kind = _KINDS.get(response.status_code, "invalid")
-        kept = {name: value for name, value in response.items() if name in _KEPT}
-        return problem(response.status_code, kind, str(response.data["detail"]), headers=kept)
+
+class CodeNotGood(AuthenticationFailed):
+    """403, and counted by address as every call of a stranger is: whoever guesses has few tries."""
+
+    default_code = "code-refused"
+
+
+class EnrolView(ProblemDoor):
+    """The code is the key, so there is no other."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = []  # strangers are counted where they fail
+
+    @extend_schema(request=wire.EnrolOrder, responses={201: wire.EnrolAnswer} | plain_problems(403, 413, 422), auth=[])
+    def post(self, request: Request) -> Response:
+        """An agent that was given a code becomes a writer; 403 for a code that is not good, 422 naming a field."""
+        body = _body(request, MAX_ORDER)
+        if body is None:
+            return problem(413, "invalid", f"An enrolment has at most {MAX_ORDER} bytes.", "body")
+        try:
+            enrolled = enrolment.enrol(wire.EnrolOrder.model_validate_json(body), timezone.now())
+        except ValidationError as error:
+            return problem(422, "invalid", first_fault(error), _field(error))
+        except enrolment.CodeRefused as refused:
+            raise CodeNotGood(str(refused)) from refused
+        except NotAccepted as refused:
+            return problem(422, "invalid", refused.text, refused.field)
+        answer = wire.EnrolAnswer(
+            writer=enrolled.writer.uuid,
+            report_token=enrolled.report_token,
+            command_token_sha256=enrolled.command_token_sha256,
+        )
+        return Response(answer.model_dump(mode="json"), status=201)
 
 
 class ReportView(WriterDoor):
@@ -108,7 +154,7 @@ class ReportView(WriterDoor):
         """A state in, the recorded uuids out; 409 for a lost journal or a second agent, 422 naming a field."""
         now = timezone.now()
         writer = cast(Writer, request.user)
-        body = _body(request)
+        body = _body(request, MAX_REPORT)
         if body is None:
             return problem(413, "invalid", f"A report has at most {MAX_REPORT} bytes.", "body")
         try:
@@ -116,19 +162,19 @@ class ReportView(WriterDoor):
         except ValidationError as error:
             return _malformed(writer, body, error, now)
         try:
-            answer = reports.take_report(writer, state, now)
+            taken = reports.take(writer, state, now)
         except reports.ReportRefused as refused:
             status = _STATUS.get(refused.problem, 422 if refused.field else 503)
             return problem(status, refused.problem.value, refused.detail, refused.field)
-        answer = rotation.with_next_tokens(writer, str(request.auth), answer)
-        if state.images is not None and writer.writes.filter(state=WriteState.QUEUED).exists():
-            tasks.nudge()  # an image may just have become whole
+        answer = rotation.with_next_tokens(writer, str(request.auth), taken.answer)
+        if taken.wakes:
+            tasks.nudge()  # an image is whole, a drive is free, there is room: what waited for it goes out now
         return Response(answer.model_dump(mode="json", exclude_none=True))
 
 
-def _body(request: Request) -> bytes | None:
-    """The body, or None where it is too long."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_REPORT:
+def _body(request: Request, most: int) -> bytes | None:
+    """The body, or None where it has more than `most` bytes."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > most:
         return None
     try:
         return request._request.body
@@ -142,9 +188,12 @@ def _malformed(writer: Writer, body: bytes, error: ValidationError, now: datetim
     if protocol is not None and protocol != wire.PROTOCOL:
         reports.note_outdated(writer, protocol, now)
         return problem(422, "invalid", f"This server speaks protocol {wire.PROTOCOL}.", "protocol")
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "body"
-    return problem(422, "invalid", first_fault(error), field)
+    return problem(422, "invalid", first_fault(error), _field(error))
+
+
+def _field(error: ValidationError) -> str:
+    """The path of the first field that is wrong."""
+    return ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"]) or "body"
 
 
 def _protocol(body: bytes) -> int | None:

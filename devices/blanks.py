@@ -37,7 +37,7 @@ def adjust(bin_: BlankBin, change: int, *, by: str, why: str, now: datetime) -> 
 def count_disc(disc: Disc, old: str, *, now: datetime) -> None:
     """Counts what a disc's move from `old` to its present state means for its bin, once per move."""
     new = disc.state
-    spent_now = old == DiscState.PLANNED and _spends(disc)
+    spent_now = old == DiscState.PLANNED and spends(disc)
     if spent_now:
         disc.bin = _bin_of(disc)
         Disc.objects.filter(pk=disc.pk).update(bin=disc.bin)
@@ -52,8 +52,8 @@ def count_disc(disc: Disc, old: str, *, now: datetime) -> None:
         adjust(disc.bin, -disc.spoilt, by="agent", why=why, now=now)
 
 
-def _spends(disc: Disc) -> bool:
-    """A disc that failed before it was started (no time of start) cost nothing."""
+def spends(disc: Disc) -> bool:
+    """Whether a blank went into it: a disc that failed before it was started (no time of start) cost nothing."""
     if disc.state == DiscState.BAD:
         return disc.started_at is not None
     return disc.state in {DiscState.STARTED, DiscState.GOOD, DiscState.UNKNOWN}

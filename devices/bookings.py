@@ -6,7 +6,7 @@ Must be called inside a transaction that holds the writer's row.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,6 +23,7 @@ from devices.states import DISC_FINAL, WRITE_AT_AGENT, WRITE_FINAL, DiscState, W
 from devices.text import clean
 
 ACTOR: Final = "agent"
+STEP: Final = "devices.book-write"
 # A report may have left the agent just before it accepted the write.
 MISSING_AFTER: Final = timedelta(seconds=10)
 _BEGUN: Final = {wire.DiscState.STARTED, wire.DiscState.GOOD, wire.DiscState.BAD, wire.DiscState.UNKNOWN}
@@ -60,6 +61,9 @@ def book_report(
     def book(write: Write) -> None:
         with transaction.atomic():
             book_write(write, discs[write.pk], said[write], now)
+        conclude(write)
+
+    def conclude(write: Write) -> None:
         _note_waiting(write, said[write])
         # Only what was stored may leave the agent's state.
         if (
@@ -69,11 +73,29 @@ def book_report(
         ):
             recorded.append(write.uuid)
 
-    trouble.each("devices.book-write", said, book, now)
+    news = [write for write, answer in said.items() if _is_news(write, discs[write.pk], answer)]
+    for write in said.keys() - set(news):
+        conclude(write)
+    trouble.each(STEP, news, book, now)
     for write in writes.values():
         if write.uuid not in uuids:
             _note_missing(write, now)
     return recorded, unknown
+
+
+def _is_news(write: Write, discs: Mapping[str, Disc], answer: wire.WriteAnswer) -> bool:
+    """Whether there is anything to book: most reports repeat what the one before said."""
+    if write.missing_since is not None or write.state in {WriteState.QUEUED, WriteState.SENT}:
+        return True
+    if write.state == WriteState.ACCEPTED and answer.state != wire.WriteState.ACCEPTED:
+        return True
+    if not write.final and answer.state in {wire.WriteState.DONE, wire.WriteState.CANCELLED}:
+        return True
+    for result in answer.discs:
+        disc = discs.get(result.serial)
+        if disc is None or judge(disc, result, verify=write.verify, layout=write.layout).state != disc.state:
+            return True
+    return False
 
 
 def _is_made_unasked(
@@ -183,17 +205,6 @@ def _note_missing(write: Write, now: datetime) -> None:
         return
     if write.accepted_at + MISSING_AFTER < now:
         Write.objects.filter(pk=write.pk, state=write.state).update(missing_since=now)
-
-
-def note_reads(writer: Writer, uuids: Iterable[UUID], now: datetime) -> None:
-    """One event per read, however often it is reported. This server asks for none, so it knows none of them."""
-    names = {str(uuid) for uuid in uuids}
-    if not names:
-        return
-    known = DeviceEvent.objects.filter(writer=writer, kind="unknown-read", new__in=names)
-    for name in sorted(names - set(known.values_list("new", flat=True))):
-        text = f"The agent reports read {name}, which this server never sent to {writer}."
-        log(writer.pk, "unknown-read", now=now, actor=ACTOR, new=name, text=text)
 
 
 def _note_once(write: Write, kind: str, serial: str, text: str, now: datetime) -> None:

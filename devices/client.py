@@ -6,8 +6,9 @@ Knows the contract's shapes and nothing of the database. Must never be called in
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import urllib3
@@ -24,6 +25,7 @@ READ_SECONDS: Final = 10.0  # between two pieces of an answer
 WHOLE_SECONDS: Final = 20.0  # for a whole answer: a dripping agent must not hold a worker
 MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; the largest states carry some thousand images
 _PIECE: Final = 64 * 1024
+_BLOCK: Final = 1 << 20  # of an image
 
 Message = TypeVar("Message", bound=BaseModel)
 
@@ -57,6 +59,7 @@ class AgentRefused(AgentError):
         self.type = problem.type
         self.detail = clean(problem.detail or problem.title, 500)
         self.field = problem.field
+        self.agent = problem.agent
 
 
 class AgentClient:
@@ -105,15 +108,67 @@ class AgentClient:
 
     def write(self, uuid: UUID) -> wire.WriteAnswer | None:
         """The write as the agent has it; None: it does not know it."""
+        return self._look(f"/v1/writes/{uuid}", wire.WriteAnswer)
+
+    def cancel_write(self, uuid: UUID) -> None:
+        self._call("DELETE", f"/v1/writes/{uuid}")
+
+    def put_read(self, uuid: UUID, order: wire.ReadOrder) -> wire.ReadAnswer:
+        """Have the disc in a source drive read. The same body again is answered with the present state."""
+        return self._ask("PUT", f"/v1/reads/{uuid}", wire.ReadAnswer, order, with_journal=True)
+
+    def read(self, uuid: UUID) -> wire.ReadAnswer | None:
+        """The read as the agent has it; None: it does not know it."""
+        return self._look(f"/v1/reads/{uuid}", wire.ReadAnswer)
+
+    def cancel_read(self, uuid: UUID) -> None:
+        self._call("DELETE", f"/v1/reads/{uuid}")
+
+    def order_drive(self, drive: str, verb: wire.DriveVerb, word: wire.DriveWord) -> None:
+        """An operator's word to the drive."""
+        self._call("POST", f"/v1/drives/{quote(drive, safe='')}/{verb}", word)
+
+    def about(self) -> wire.About | None:
+        """What the agent tells anybody, asked without a token; None: it does not advertise itself."""
+        headers = {"Host": self._host, "Accept": "application/json, application/problem+json"}
+        status, answer = self._send("GET", "/v1/state", headers, None)
         try:
-            return self._ask("GET", f"/v1/writes/{uuid}", wire.WriteAnswer)
+            _taken(status, answer)
+        except AgentRefused as refused:
+            if refused.status == 401:
+                return refused.agent
+            raise
+        raise AgentConfused("It tells its state to anybody, as no agent does.")
+
+    def _look(self, path: str, shape: type[Message]) -> Message | None:
+        try:
+            return self._ask("GET", path, shape)
         except AgentRefused as refused:
             if refused.status == 404:
                 return None
             raise
 
-    def cancel_write(self, uuid: UUID) -> None:
-        self._call("DELETE", f"/v1/writes/{uuid}")
+    def image_content(self, sha256: str, first: int = 0) -> Iterator[bytes]:
+        """The image's bytes from `first` on, piece by piece. Raises AgentUnreachable where they break off."""
+        for token in self._tokens:
+            headers = {"Host": self._host, "Range": f"bytes={first}-", "Authorization": f"Bearer {token}"}
+            try:
+                response = self._pool.request(
+                    "GET", f"/v1/images/{sha256}/content", headers=headers, redirect=False, preload_content=False
+                )
+                try:
+                    if response.status == 401:
+                        continue
+                    self._keep(token)
+                    _check_content(response, first)
+                    while piece := response.read(_BLOCK, decode_content=False):
+                        yield piece
+                    return
+                finally:
+                    response.close()
+            except (HTTPError, OSError) as error:
+                raise AgentUnreachable(_plainly(error)) from error
+        raise AgentUnauthorized(AgentUnauthorized.__doc__)
 
     def _ask(
         self,
@@ -168,6 +223,19 @@ class AgentClient:
         except (HTTPError, OSError) as error:
             raise AgentUnreachable(_plainly(error)) from error
         return response.status, (response.headers.get("Content-Type", ""), content)
+
+
+def _check_content(response: urllib3.BaseHTTPResponse, first: int) -> None:
+    """That what follows is an image from `first` on, and not the page of a machine in between."""
+    kind = response.headers.get("Content-Type", "")
+    if response.status not in {200, 206}:
+        _taken(response.status, (kind, _bounded(response, time.monotonic() + WHOLE_SECONDS)))
+    if kind.partition(";")[0].strip().lower() != "application/octet-stream":
+        raise AgentConfused(f"It answers {kind or 'something without a type'}, not an image.")
+    said = response.headers.get("Content-Range", "")
+    begins = said.removeprefix("bytes ").partition("-")[0] if response.status == 206 else "0"
+    if begins != str(first):
+        raise AgentConfused(f"It sends the image from byte {begins} on, where byte {first} was asked for.")
 
 
 def _bounded(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:

@@ -21,6 +21,7 @@ from devices.models import Disc, Drive, Write, Writer
 from devices.serials import new_serial
 from devices.tasks import nudge
 from devices.text import clean
+from devices.wear import Level
 
 MAX_COPIES = 1000  # of one write; the wire takes no more discs
 
@@ -70,7 +71,7 @@ def queue_write(
     The same uuid again gives the write that exists, if it is the same write. `title` and `reference` (whose it is)
     are for logs and labels.
     """
-    _check_image(image)
+    check_image(image)
     _check_fit(writer, format, drive)
     if not 1 <= copies <= MAX_COPIES:
         raise NotAccepted("copies", f"{copies} copies are not between 1 and {MAX_COPIES}. Ask for several writes.")
@@ -129,16 +130,9 @@ def mark_read(write_pk: int, revision: int) -> bool:
 
 def add_writer(*, name: str, address: str, kind: str = "xorriso", now: datetime) -> NewWriter:
     """A writer that is offline until its agent reports. Raises NotAccepted for name, address or kind."""
-    name, kind = name.strip(), kind.strip()
-    if not name or name != clean(name, 80):
-        raise NotAccepted("name", "A writer needs a name of 1 to 80 printable characters.")
-    if not kind or kind != clean(kind, 64):
-        raise NotAccepted("kind", "The kind is the name of the agent's driver, for example xorriso.")
+    name, kind = check_name(name), check_kind(kind)
     check_address(address)
     token = tokens.new_report_token()
-    taken = NotAccepted("name", f"There is a writer named {name!r} already. Choose another name.")
-    if Writer.objects.filter(name=name).exists():
-        raise taken
     try:
         with transaction.atomic():
             writer = Writer.objects.create(
@@ -150,8 +144,30 @@ def add_writer(*, name: str, address: str, kind: str = "xorriso", now: datetime)
             )
             log(writer.pk, "writer", now=now, actor="operator", new=writer.state, text=f"Added at {address}.")
     except IntegrityError:
-        raise taken from None
+        raise _taken(name) from None
     return NewWriter(writer, token)
+
+
+def check_name(name: str) -> str:
+    """The name without spaces around it, if a new writer may have it. Raises NotAccepted for the field name."""
+    name = name.strip()
+    if not name or name != clean(name, 80):
+        raise NotAccepted("name", "A writer needs a name of 1 to 80 printable characters.")
+    if Writer.objects.filter(name=name).exists():
+        raise _taken(name)
+    return name
+
+
+def _taken(name: str) -> NotAccepted:
+    return NotAccepted("name", f"There is a writer named {name!r} already. Choose another name.")
+
+
+def check_kind(kind: str) -> str:
+    """The driver's name without spaces around it. Raises NotAccepted for the field kind."""
+    kind = kind.strip()
+    if not kind or kind != clean(kind, 64):
+        raise NotAccepted("kind", "The kind is the name of the agent's driver, for example xorriso.")
+    return kind
 
 
 def check_address(address: str) -> addresses.Target:
@@ -162,7 +178,8 @@ def check_address(address: str) -> addresses.Target:
         raise NotAccepted("address", str(refused)) from refused
 
 
-def _check_image(image: ImageRef) -> None:
+def check_image(image: ImageRef) -> None:
+    """Raises NotAccepted for the field image."""
     if not wire.IS_SHA256.fullmatch(image.sha256):
         raise NotAccepted("image", f"{image.sha256!r} is not a sha256 in lower-case hex.")
     if image.layout not in {wire.Layout.ISO, wire.Layout.AUDIO}:
@@ -176,9 +193,13 @@ def _check_fit(writer: Writer, format_: str, drive: str | None) -> None:
         raise NotAccepted("format", f"{format_!r} is no format. There are: {', '.join(wire.FORMATS)}.")
     if not writer.enabled:
         raise NotAccepted("writer", f"{writer} is switched off. Enable it or choose another.")
-    copiers = {each.ident: each for each in writer.drives.filter(role=wire.Role.COPIER)}
+    copiers = {each.ident: each for each in writer.drives.filter(role=wire.Role.COPIER, gone=False)}
     if drive is not None and drive not in copiers:
-        raise NotAccepted("drive", f"{writer} has no copier drive {drive!r}.")
-    chosen: list[Drive] = [copiers[drive]] if drive is not None else list(copiers.values())
+        raise NotAccepted("drive", f"{writer} has no copier drive {drive!r}. Choose another one.")
+    blocked = {ident: each.wear.text for ident, each in copiers.items() if each.wear.level is Level.BLOCK}
+    if drive in blocked:
+        raise NotAccepted("drive", f"{drive} of {writer} takes no work: {blocked[drive]}. Service it first.")
+    free = [each for each in copiers.values() if each.ident not in blocked]
+    chosen: list[Drive] = free if drive is None else [copiers[drive]]
     if not any(format_ in each.formats for each in chosen):
         raise NotAccepted("format", f"No drive of {writer} that may be used takes {format_}. Choose another writer.")

@@ -6,40 +6,78 @@ Must be called inside a transaction that holds the writer's row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import models
 
-from devices import blanks
+from devices import blanks, lifecycle
 from devices.agent import wire
 from devices.bookings import as_utc
-from devices.models import BlankBin, CachedImage, Drive, Printer, Writer
+from devices.models import BlankBin, CachedImage, Drive, ImageRequest, Printer, Writer
+from devices.states import DriveState, Keyword, ReadState, RequestState, WriteState
 from devices.text import clean
+from devices.wear import Limits
 
 logger = logging.getLogger(__name__)
 
+FETCHING: Final = "Its agent is fetching it."  # the reason of a request meanwhile
+_NO_LIMITS: Final = Limits()
+_MOST_WORDS: Final = 50  # kinds, and reasons, of one drive
+_FIELDS: Final = [
+    "role",
+    "feed",
+    "formats",
+    "kinds",
+    "state",
+    "reasons",
+    "progress",
+    "serial",
+    "wants",
+    "wants_since",
+    "gone",
+]
+# A drive that its agent no longer names. What it takes and what was counted of it stays for its return.
+_GONE: Final[dict[str, Any]] = {
+    "state": DriveState.OFFLINE.value,
+    "reasons": [],
+    "progress": None,
+    "serial": "",
+    "wants": "",
+    "gone": True,
+}
 
-def take_drives(writer: Writer, facts: Iterable[wire.DriveFact]) -> list[Drive]:
-    """The drives as rows; those it does not name are gone (discs keep the drive's name)."""
+
+def take_drives(writer: Writer, facts: Collection[wire.DriveFact], now: datetime) -> tuple[list[Drive], bool]:
+    """The drives as rows, and whether one of them became free. Those it does not name are gone: their counters stay."""
     said = {clean(fact.id, 64): _drive_values(fact) for fact in facts}
     rows = {drive.ident: drive for drive in writer.drives.all()}
-    _delete(Drive, [drive.pk for ident, drive in rows.items() if ident not in said])
-    kept = [drive for ident, drive in rows.items() if ident in said]
-    changed = [drive for drive in kept if _differs(drive, said[drive.ident])]
-    fields = ["role", "feed", "formats", "kinds", "state", "reasons", "progress", "serial", "wants"]
-    Drive.objects.bulk_update(changed, fields)
-    new = [Drive(writer=writer, ident=ident, **said[ident]) for ident in sorted(said.keys() - rows.keys())]
+    freed = any(
+        values["state"] == DriveState.IDLE and (ident not in rows or rows[ident].state != DriveState.IDLE)
+        for ident, values in said.items()
+    )
+    _warn_of_formats(writer, facts, rows)
+    changed = []
+    for ident, drive in rows.items():
+        values = said.get(ident, _GONE)
+        wants_since = drive.wants_since if values["wants"] == drive.wants else now if values["wants"] else None
+        if _differs(drive, values | {"wants_since": wants_since}):
+            changed.append(drive)
+    Drive.objects.bulk_update(changed, _FIELDS)
+    new = [
+        Drive(writer=writer, ident=ident, wants_since=now if said[ident]["wants"] else None, **said[ident])
+        for ident in sorted(said.keys() - rows.keys())
+    ]
     Drive.objects.bulk_create(new)
-    return [*kept, *new]
+    return [*(drive for ident, drive in rows.items() if ident in said), *new], freed
 
 
-def take_printers(writer: Writer, facts: Iterable[wire.PrinterFact]) -> None:
+def take_printers(writer: Writer, facts: Iterable[wire.PrinterFact]) -> list[Printer]:
     said: dict[str, dict[str, Any]] = {
         clean(fact.id, 64): {
             "state": clean(fact.state, 32),
-            "supplies": [supply.model_dump() for supply in fact.supplies],
+            "supplies": [{"name": clean(supply.name, 64), "percent": supply.percent} for supply in fact.supplies],
         }
         for fact in facts
     }
@@ -47,13 +85,29 @@ def take_printers(writer: Writer, facts: Iterable[wire.PrinterFact]) -> None:
     _delete(Printer, [printer.pk for ident, printer in rows.items() if ident not in said])
     changed = [rows[ident] for ident in said.keys() & rows.keys() if _differs(rows[ident], said[ident])]
     Printer.objects.bulk_update(changed, ["state", "supplies"])
-    Printer.objects.bulk_create(
-        Printer(writer=writer, ident=ident, **said[ident]) for ident in sorted(said.keys() - rows.keys())
-    )
+    new = [Printer(writer=writer, ident=ident, **said[ident]) for ident in sorted(said.keys() - rows.keys())]
+    Printer.objects.bulk_create(new)
+    return [*(rows[ident] for ident in said.keys() & rows.keys()), *new]
 
 
-def take_images(writer: Writer, facts: Iterable[wire.ImageFact]) -> None:
-    """The whole list: images it does not name are gone."""
+def _warn_of_formats(writer: Writer, facts: Iterable[wire.DriveFact], known: Mapping[str, Drive]) -> None:
+    """Once, when the drive is new: a newer agent may know formats that this server does not, and it sends none."""
+    for fact in facts:
+        odd = [clean(format_, 16) for format_ in fact.formats if format_ not in wire.FORMATS]
+        if odd and clean(fact.id, 64) not in known:
+            logger.warning("%s has a drive with formats that are not known here: %s", writer, ", ".join(odd[:9]))
+
+
+def counted(writer: Writer, drives: list[Drive]) -> list[Drive]:
+    """The drives with what the report's discs have added to their counts, which only thresholds ask for."""
+    if any((drive.warn, drive.block) != (_NO_LIMITS, _NO_LIMITS) or drive.blocked_at for drive in drives):
+        for drive in drives:
+            drive.refresh_from_db(fields=["discs", "failures", "seconds"])
+    return drives
+
+
+def take_images(writer: Writer, facts: Iterable[wire.ImageFact], now: datetime) -> None:
+    """The whole list: images it does not name are gone. Those that are whole end the requests to have them."""
     said: dict[str, dict[str, Any]] = {
         fact.sha256: {
             "layout": fact.layout.value,
@@ -70,6 +124,30 @@ def take_images(writer: Writer, facts: Iterable[wire.ImageFact]) -> None:
     CachedImage.objects.bulk_create(
         CachedImage(writer=writer, sha256=sha256, **said[sha256]) for sha256 in sorted(said.keys() - rows.keys())
     )
+    wanted = writer.image_requests.filter(state=RequestState.OPEN, wish=ImageRequest.Wish.HAVE)
+    for request in wanted:
+        state = said.get(request.sha256, {}).get("state")
+        if state == wire.ImageState.READY:
+            lifecycle.end_request(request, RequestState.DONE, now=now, actor="agent")
+        elif state == wire.ImageState.FAILED and request.reason == FETCHING:
+            ImageRequest.objects.filter(pk=request.pk).update(retry_at=None)  # the next visit asks why
+
+
+def disk_full(writer: Writer) -> str:
+    """The words of spool-area-full as long as nothing that waits for room would fit; empty, if it was not said."""
+    said = next((each["text"] for each in writer.reasons if each["keyword"] == Keyword.SPOOL_AREA_FULL), "")
+    if not said:
+        return ""
+    cause = wire.ProblemType.SPOOL_AREA_FULL.value
+    requests = writer.image_requests.filter(state=RequestState.OPEN, wish=ImageRequest.Wish.HAVE)
+    sizes = [
+        *writer.writes.filter(state=WriteState.QUEUED, reason__startswith=cause).values_list("image_size", flat=True),
+        *requests.filter(reason__startswith=cause).values_list("size", flat=True),
+    ]
+    if sizes:
+        return "" if min(sizes) <= (writer.disk_free or 0) else said
+    # How large a disc in a source drive is, nobody knows before it is read.
+    return said if writer.reads.filter(state=ReadState.QUEUED, reason__startswith=cause).exists() else ""
 
 
 def take_blanks(writer: Writer, facts: Iterable[wire.BlankFact], now: datetime) -> list[BlankBin]:
@@ -92,7 +170,8 @@ def take_blanks(writer: Writer, facts: Iterable[wire.BlankFact], now: datetime) 
 
 def _recount(bin_: BlankBin, remaining: int | None, now: datetime, why: str = "reported by agent") -> None:
     by_machine = remaining is not None
-    counted = by_machine or bin_.loaded != 0
+    # What a person counted stands, a zero as well; a machine that can't count any more takes its own count along.
+    counted = by_machine or bin_.loaded != 0 or (bin_.counted and not bin_.by_machine)
     if (bin_.by_machine, bin_.counted) != (by_machine, counted):
         bin_.by_machine, bin_.counted = by_machine, counted
         bin_.save(update_fields=["by_machine", "counted"])
@@ -104,17 +183,18 @@ def _drive_values(fact: wire.DriveFact) -> dict[str, Any]:
     return {
         "role": fact.role.value,
         "feed": fact.feed.value,
-        "formats": [clean(format_, 16) for format_ in fact.formats],
-        "kinds": [clean(kind, 32) for kind in fact.kinds],
+        "formats": [format_ for format_ in dict.fromkeys(fact.formats) if format_ in wire.FORMATS],
+        "kinds": [clean(kind, 32) for kind in fact.kinds[:_MOST_WORDS]],
         "state": fact.state.value,
-        "reasons": [clean(reason, 500) for reason in fact.reasons],
+        "reasons": [clean(reason, 500) for reason in fact.reasons[:_MOST_WORDS]],
         "progress": fact.progress,
         "serial": fact.serial or "",
         "wants": fact.wants or "",
+        "gone": False,
     }
 
 
-def _delete(model: type[Drive | Printer | CachedImage], gone: list[int]) -> None:
+def _delete(model: type[Printer | CachedImage], gone: list[int]) -> None:
     if gone:
         model._default_manager.filter(pk__in=gone).delete()
 

@@ -5,27 +5,39 @@ repeated or late report costs nothing. Ordered by the agent's sequence, never by
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
-from devices import bookings, foreign, inventory, lifecycle, trouble
+from devices import bookings, conditions, errands, foreign, hand_waits, inventory, lifecycle, read_bookings, upkeep
 from devices.agent import wire
 from devices.log import log
-from devices.models import BlankBin, Disc, Drive, Write, Writer
-from devices.reasons import Reasons, with_reason, without
-from devices.states import WRITE_FINAL, DiscState, DriveState, Keyword, WriterState
+from devices.models import Disc, Read, Write, Writer
+from devices.reasons import without
+from devices.states import (
+    ASK_AFTER,
+    OF_REPORTS,
+    READ_FINAL,
+    WRITE_FINAL,
+    DiscState,
+    Keyword,
+    WriterState,
+)
 from devices.text import clean
 
-SILENT: Final = timedelta(seconds=30)  # two reports missing: time to ask
-OFFLINE: Final = timedelta(seconds=90)
 _TRIES: Final = 5  # of a report that others overtake
 _BIGGEST: Final = 2**63 - 1  # what a column of the database holds
+# Beyond these it is no machine that speaks, or one that went mad.
+MOST_DRIVES: Final = 128
+MOST_BINS: Final = 1_000
+MOST_BLANKS: Final = 1_000_000
+MOST_IMAGES: Final = 10_000
+MOST_WRITES: Final = 2_000
 
 
 class ReportRefused(Exception):
@@ -53,46 +65,56 @@ class Verdict(Enum):
     SECOND = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """wakes: it says that something can go on, so the writer is to be visited now and not at the next beat."""
+
+    answer: wire.ReportAnswer
+    wakes: bool = False
+
+
 def take_report(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer:
-    """Books the state; the answer names the writes whose final result is stored. Raises ReportRefused."""
+    """Books the state; the answer names the writes and reads whose final result is stored. Raises ReportRefused."""
+    return take(writer, state, now).answer
+
+
+def take(writer: Writer, state: wire.State, now: datetime) -> Taken:
+    """As take_report, and says whether the writer is to be visited."""
     _check(writer, state, now)
     for _ in range(_TRIES):
         try:
             with transaction.atomic():
-                answer = _take(writer, state, now)
+                taken = _take(writer, state, now)
         except _Overtaken:
             writer.refresh_from_db()
             continue
-        if isinstance(answer, ReportRefused):
-            raise answer  # only now: what the refusal changed must be stored
-        return answer
+        if isinstance(taken, ReportRefused):
+            raise taken  # only now: what the refusal changed must be stored
+        return taken
     raise ReportRefused(wire.ProblemType.INVALID, "Overtaken by other reports of this writer. Report again.")
 
 
 def take_answer(write: Write, answer: wire.WriteAnswer, now: datetime) -> None:
     """Books what the agent answered when it was asked for this one write."""
     with transaction.atomic():
-        # The writer's row first, as reports do: bins locked in two orders would be a deadlock.
-        Writer.objects.filter(pk=write.writer_id).update(settled=F("settled"))
+        lifecycle.hold_writer(write.writer_id)
         write.refresh_from_db()
         bookings.book_write(write, bookings.discs_of([write])[write.pk], answer, now)
+
+
+def take_read_answer(read: Read, answer: wire.ReadAnswer, now: datetime) -> None:
+    """Books what the agent answered about this one read."""
+    with transaction.atomic():
+        lifecycle.hold_writer(read.writer_id)
+        read.refresh_from_db()
+        read_bookings.book_read(read, answer, now)
 
 
 def note_outdated(writer: Writer, protocol: object, now: datetime) -> None:
     """The agent speaks another protocol than this server."""
     said = clean(str(protocol), 20)
     text = f"Its agent speaks protocol {said}, this server {wire.PROTOCOL}. Install the same release on both."
-    lifecycle.add_reason(writer, Keyword.AGENT_OUTDATED, text, now=now, actor="agent")
-
-
-def note_silence(now: datetime) -> int:
-    """Writers of which nothing was heard for 90 s → offline. How many they were."""
-    silent = Writer.objects.filter(last_seen__lt=now - OFFLINE).exclude(state=WriterState.OFFLINE)
-    return trouble.each("devices.note-silence", silent, lambda writer: _lose_sight(writer, now), now)
-
-
-def _lose_sight(writer: Writer, now: datetime) -> None:
-    lifecycle.lose_sight(writer, f"Nothing was heard of it since {writer.last_seen:%d %b %H:%M:%S} UTC.", now=now)
+    lifecycle.refuse_outdated(writer, text, now=now)
 
 
 def judge(writer: Writer, state: wire.State, superseded: bool) -> Verdict:
@@ -117,15 +139,44 @@ def _check(writer: Writer, state: wire.State, now: datetime) -> None:
     if state.writer != writer.uuid:
         text = f"This report is of writer {state.writer}, the address and token are of {writer.uuid}."
         raise ReportRefused(wire.ProblemType.INVALID, text, "writer")
-    numbers = [("sequence", state.sequence), ("disk.capacity", state.disk.capacity), ("disk.free", state.disk.free)]
-    numbers += [("blanks.remaining", fact.remaining or 0) for fact in state.blanks]
-    numbers += [("images.size", fact.size) for fact in state.images or ()]
-    for field, number in numbers:
-        if number > _BIGGEST:
+    for field, number, most in _numbers(state):
+        if number > most:
             raise ReportRefused(wire.ProblemType.INVALID, f"{field} is larger than any real one.", field)
+    for field, names, most in _lists(state):
+        if len(names) > most:
+            text = f"It has {len(names)} {field}; {most} is the most that is taken."
+            raise ReportRefused(wire.ProblemType.INVALID, text, field)
+        if len(set(names)) < len(names):
+            twice = next(name for name, times in Counter(names).items() if times > 1)
+            raise ReportRefused(wire.ProblemType.INVALID, f"{twice} is there more than once.", field)
 
 
-def _take(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer | ReportRefused:
+def _numbers(state: wire.State) -> Iterator[tuple[str, int, int]]:
+    """Each number that is stored, and the largest one that may be."""
+    yield "sequence", state.sequence, _BIGGEST
+    yield "disk.capacity", state.disk.capacity, _BIGGEST
+    yield "disk.free", state.disk.free, _BIGGEST
+    for blank in state.blanks:
+        yield "blanks.remaining", blank.remaining or 0, MOST_BLANKS
+    for image in state.images or ():
+        yield "images.size", image.size, _BIGGEST
+
+
+def _lists(state: wire.State) -> Iterator[tuple[str, list[str], int]]:
+    """What each list names, as it is stored: nothing may be there twice. And how long it may be."""
+    yield "drives", [clean(drive.id, 64) for drive in state.drives], MOST_DRIVES
+    yield "printers", [clean(printer.id, 64) for printer in state.printers], MOST_DRIVES
+    yield (
+        "blanks",
+        [f"{each.format} {clean(each.kind, 32)} in {clean(each.bin, 64)}" for each in state.blanks],
+        MOST_BINS,
+    )
+    yield "images", [image.sha256 for image in state.images or ()], MOST_IMAGES
+    yield "writes", [str(write.uuid) for write in state.writes], MOST_WRITES
+    yield "reads", [str(read.uuid) for read in state.reads], MOST_WRITES
+
+
+def _take(writer: Writer, state: wire.State, now: datetime) -> Taken | ReportRefused:
     if halted := writer.halted:
         return _refuse_halted(writer, halted, state, now)
     known_boot = state.boot_id == writer.boot_id
@@ -136,24 +187,59 @@ def _take(writer: Writer, state: wire.State, now: datetime) -> wire.ReportAnswer
     if verdict in {Verdict.LOST, Verdict.SECOND}:
         return _halt(writer, verdict, state, now)
     if verdict == Verdict.LATE:
-        return wire.ReportAnswer(recorded=_recorded_before(writer, state))
-    want_images = state.images is None and state.images_digest != writer.images_digest
+        return Taken(wire.ReportAnswer(recorded=_recorded_before(writer, state)))
+    others = clean(state.images_digest, 128) != writer.images_digest  # than those that are known here
+    want_images = others and state.images is None
     _hold(writer, _facts(writer, state, now))
-    if verdict in {Verdict.FIRST, Verdict.RESTART}:
+    started = verdict in {Verdict.FIRST, Verdict.RESTART}
+    if started:
         _follow_boot(writer, state, verdict, now)
-    drives = inventory.take_drives(writer, state.drives)
-    inventory.take_printers(writer, state.printers)
-    if state.images is not None:
-        inventory.take_images(writer, state.images)
+    images = state.images if others or started else None
+    recorded, wakes = _book(writer, state, images, now, started=started)
+    return Taken(wire.ReportAnswer(recorded=tuple(recorded), want=("images",) if want_images else ()), wakes)
+
+
+def _book(
+    writer: Writer, state: wire.State, images: tuple[wire.ImageFact, ...] | None, now: datetime, *, started: bool
+) -> tuple[list[UUID], bool]:
+    """What the writer has and did, and what its state and reasons are after that. images: only if they are news."""
+    hand_waits.note(writer, state, now)
+    drives, freed = inventory.take_drives(writer, state.drives, now)
+    printers = inventory.take_printers(writer, state.printers)
+    if images is not None:
+        inventory.take_images(writer, images, now)
     recorded, unknown = bookings.book_report(writer, state.writes, now)
     unseen, seen = foreign.split(writer, unknown)
     recorded += foreign.ended(seen)
-    bookings.note_reads(writer, (read.uuid for read in state.reads), now)
+    recorded += read_bookings.book_reads(writer, state.reads, now)
+    drives = inventory.counted(writer, drives)
+    upkeep.keep_up(writer, drives, now, started=started)
     bins = inventory.take_blanks(writer, state.blanks, now)
-    reasons = _reasons(writer, drives, bins, foreign.reason(writer, unseen), now)
-    if not lifecycle.settle_writer(writer, state=_state_of(drives), reasons=reasons, now=now, actor="agent"):
+    disk_full = inventory.disk_full(writer)
+    room = not disk_full and any(reason["keyword"] == Keyword.SPOOL_AREA_FULL for reason in writer.reasons)
+    heard = conditions.Heard(
+        name=writer.name,
+        drives=drives,
+        printers=printers,
+        bins=bins,
+        low_blanks=writer.low_blanks,
+        skew=_skew(state, now),
+        unknown_work=foreign.reason(writer, unseen),
+        disk_full=disk_full,
+    )
+    reasons = conditions.reasons_after(writer.reasons, heard, now)
+    if not lifecycle.settle_writer(writer, state=conditions.state_of(drives), reasons=reasons, now=now, actor="agent"):
         raise _Overtaken
-    return wire.ReportAnswer(recorded=tuple(recorded), want=("images",) if want_images else ())
+    causes = [wire.ProblemType.DRIVE_RESERVED.value] if freed else []
+    causes += [wire.ProblemType.SPOOL_AREA_FULL.value] if room else []
+    wakes = bool(causes or images is not None or started) and errands.wake(writer, causes)
+    return recorded, wakes
+
+
+def _skew(state: wire.State, now: datetime) -> timedelta:
+    """How far the agent's clock is ahead. Nothing else depends on it."""
+    said = bookings.as_utc(state.time)
+    return said - now if said else timedelta(0)
 
 
 def _went_back(writer: Writer, state: wire.State) -> bool:
@@ -197,7 +283,7 @@ def _facts(writer: Writer, state: wire.State, now: datetime) -> dict[str, Any]:
     }
     if state.images is not None:
         values["images_digest"] = clean(state.images_digest, 128)
-    if writer.last_seen is None or now - writer.last_seen > SILENT or state.boot_id != writer.boot_id:
+    if writer.last_seen is None or now - writer.last_seen > ASK_AFTER or state.boot_id != writer.boot_id:
         values["retry_at"] = None  # it is back: calls need not wait for their back-off
     return values
 
@@ -226,7 +312,7 @@ def _halt(writer: Writer, verdict: Verdict, state: wire.State, now: datetime) ->
 
 def _refuse_halted(writer: Writer, halted: str, state: wire.State, now: datetime) -> ReportRefused:
     _hold(writer, _refused(state, now))
-    reasons = without(writer.reasons, [Keyword.TIMED_OUT.value])
+    reasons = without(writer.reasons, [*OF_REPORTS, Keyword.TIMED_OUT.value])
     if not lifecycle.settle_writer(writer, state=WriterState.STOPPED, reasons=reasons, now=now, actor="agent"):
         raise _Overtaken
     text = next(reason["text"] for reason in writer.reasons if reason["keyword"] == halted)
@@ -243,55 +329,10 @@ def _refused(state: wire.State, now: datetime) -> dict[str, Any]:
 
 
 def _recorded_before(writer: Writer, state: wire.State) -> tuple[UUID, ...]:
-    ended = [answer.uuid for answer in state.writes if answer.state.value in WRITE_FINAL]
+    said = [(answer.uuid, answer.state) for answer in state.writes] + [(each.uuid, each.state) for each in state.reads]
+    ended = [uuid for uuid, ending in said if ending.value in WRITE_FINAL]
     if not ended:
         return ()
-    stored = Write.objects.filter(writer=writer, uuid__in=ended, state__in=WRITE_FINAL)
-    return tuple(stored.values_list("uuid", flat=True))
-
-
-def _state_of(drives: Iterable[Drive]) -> WriterState:
-    states = {drive.state for drive in drives if drive.role == wire.Role.COPIER}
-    if DriveState.BUSY in states:
-        return WriterState.BUSY
-    return WriterState.IDLE if DriveState.IDLE in states else WriterState.STOPPED
-
-
-def _reasons(
-    writer: Writer, drives: Iterable[Drive], bins: Iterable[BlankBin], unknown_work: str, now: datetime
-) -> Reasons:
-    """The reasons that a report decides on; those of calls to the agent stay as they are."""
-    reasons = without(writer.reasons, [Keyword.TIMED_OUT.value, Keyword.AGENT_OUTDATED.value])
-    found = _drive_reasons(drives) | _blank_reasons(writer, bins) | {Keyword.UNKNOWN_WORK: unknown_work}
-    for keyword in (Keyword.DRIVES_STOPPED, Keyword.STOPPED_PARTLY, Keyword.MEDIA_EMPTY, Keyword.UNKNOWN_WORK):
-        if text := found.get(keyword):
-            reasons = with_reason(reasons, keyword.value, text, now)
-        else:
-            reasons = without(reasons, [keyword.value])
-    return reasons
-
-
-def _drive_reasons(drives: Iterable[Drive]) -> dict[Keyword, str]:
-    copiers = [drive for drive in drives if drive.role == wire.Role.COPIER]
-    stopped = [drive for drive in copiers if drive.state in {DriveState.STOPPED, DriveState.OFFLINE}]
-    if not copiers:
-        return {Keyword.DRIVES_STOPPED: "It has no drive that writes."}
-    if not stopped:
-        return {}
-    text = "; ".join(
-        f"{drive.ident} is {drive.state}: {', '.join(drive.reasons) or 'no reason given'}" for drive in stopped
-    )
-    keyword = Keyword.DRIVES_STOPPED if len(stopped) == len(copiers) else Keyword.STOPPED_PARTLY
-    return {keyword: clean(text, 500)}
-
-
-def _blank_reasons(writer: Writer, bins: Iterable[BlankBin]) -> dict[Keyword, str]:
-    left: Counter[str] = Counter()
-    countable: dict[str, bool] = {}
-    for bin_ in bins:
-        left[bin_.format] += max(0, bin_.remaining)
-        countable[bin_.format] = countable.get(bin_.format, True) and bin_.counted
-    empty = sorted(format_ for format_, counted in countable.items() if counted and not left[format_])
-    if not empty:
-        return {}
-    return {Keyword.MEDIA_EMPTY: f"No {' and no '.join(empty)} blanks are left in {writer}. Load some."}
+    writes = Write.objects.filter(writer=writer, uuid__in=ended, state__in=WRITE_FINAL)
+    reads = Read.objects.filter(writer=writer, uuid__in=ended, state__in=READ_FINAL)
+    return (*writes.values_list("uuid", flat=True), *reads.values_list("uuid", flat=True))

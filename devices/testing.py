@@ -5,37 +5,34 @@ Nothing happens by itself: whoever holds it starts and ends its discs, and decid
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
 from devices.agent import wire
+from devices.testing_http import Answer, Server, as_json, handler, problem
 from devices.tokens import fingerprint
 
+__all__ = ["Answer", "FakeAgent", "FakeRead", "FakeWrite", "problem"]
+
+PAUSED = "paused"  # why a drained drive stands
 _OPEN = {wire.DiscState.PLANNED, wire.DiscState.STARTED}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class FakeWrite:
     order: wire.WriteOrder
     discs: dict[str, wire.DiscResult]
+
+    @property
+    def waits(self) -> bool:
+        return any(disc.state in _OPEN for disc in self.discs.values())
 
     def answer(self, uuid: UUID) -> wire.WriteAnswer:
         states = {disc.state for disc in self.discs.values()}
@@ -50,9 +47,10 @@ class FakeWrite:
         return wire.WriteAnswer(uuid=uuid, state=state, discs=tuple(self.discs.values()))
 
 
-def problem(status: int, type_: str, detail: str = "", field_: str | None = None) -> Answer:
-    body = {"type": type_, "title": type_, "detail": detail or type_, "field": field_}
-    return Answer(status, json.dumps(body).encode(), "application/problem+json")
+@dataclass(slots=True)
+class FakeRead:
+    order: wire.ReadOrder
+    answer: wire.ReadAnswer
 
 
 class FakeAgent:
@@ -61,8 +59,17 @@ class FakeAgent:
     `next_answers` are given, in order, to the next calls whose "METHOD /path" begins with their key.
     """
 
-    def __init__(self, writer: UUID, command_tokens: Iterable[str], *, drives: int = 2) -> None:
+    def __init__(
+        self,
+        writer: UUID,
+        command_tokens: Iterable[str],
+        *,
+        drives: int = 2,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.writer = writer
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.about: wire.About | None = None  # what it tells anybody
         self.accepts = {fingerprint(token) for token in command_tokens}
         self.journal_id, self.boot_id, self.sequence = uuid4(), uuid4(), 1
         self.protocol = wire.PROTOCOL
@@ -72,12 +79,14 @@ class FakeAgent:
         self.new_images = wire.ImageState.READY  # what an announced image is at once
         self.why_failed = "its digest is another"
         self.writes: dict[UUID, FakeWrite] = {}
+        self.reads: dict[UUID, FakeRead] = {}
         self.recorded: set[UUID] = set()
         self.refused: set[UUID] = set()
         self.calls: list[str] = []
         self.next_answers: dict[str, deque[Answer]] = {}
         self._lock = threading.RLock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        # Looked up at each call: a test may put its own in between.
+        self._server = Server(("127.0.0.1", 0), handler(lambda *call: self.take_call(*call)))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -102,7 +111,7 @@ class FakeAgent:
         """Moves a disc as a drive would; times are filled in."""
         with self._lock:
             write = next(write for write in self.writes.values() if serial in write.discs)
-            now = datetime.now(UTC)
+            now = self.clock()
             times = {"started_at": write.discs[serial].started_at or now}
             if state not in _OPEN:
                 times["finished_at"] = now
@@ -119,13 +128,30 @@ class FakeAgent:
                 if disc.state in _OPEN:
                     self.set_disc(serial, wire.DiscState.GOOD, verified=wire.Verified.DIGEST)
 
+    def set_drive(self, ident: str, **values: Any) -> None:
+        """What is true of a drive from now on: `feed`, `role`, `state`, `wants`, `serial`, `progress` …"""
+        with self._lock:
+            self.drives = [each.model_copy(update=values) if each.id == ident else each for each in self.drives]
+            self.sequence += 1
+
+    def want(self, ident: str, wants: Literal["blank", "take-out"], serial: str | None = None) -> None:
+        """A hand-fed drive asks a person for a blank, or to take the disc out and mark it."""
+        reason = "media-needed" if wants == "blank" else "output-area-full"
+        self.set_drive(ident, feed=wire.Feed.HAND, wants=wants, serial=serial, reasons=(reason,), progress=None)
+
+    def end_read(self, uuid: UUID, sha256: str, size: int) -> None:
+        """The disc in the source drive is an image on the writer's disk."""
+        with self._lock:
+            self.set_image(sha256, wire.ImageState.READY, wire.Layout.ISO, size)
+            self._set_read(uuid, state=wire.WriteState.DONE, sha256=sha256, layout=wire.Layout.ISO, size=size)
+
     def restart(self) -> None:
         self.boot_id = uuid4()
         self.sequence += 1
 
     def lose_journal(self) -> None:
         self.journal_id, self.boot_id, self.sequence = uuid4(), uuid4(), 1
-        self.writes, self.recorded, self.refused = {}, set(), set()
+        self.writes, self.reads, self.recorded, self.refused = {}, {}, set(), set()
 
     def take_answer(self, answer: wire.ReportAnswer) -> None:
         """What the server answered to a report."""
@@ -143,13 +169,14 @@ class FakeAgent:
                 journal_id=self.journal_id,
                 boot_id=self.boot_id,
                 sequence=self.sequence,
-                time=datetime.now(UTC),
+                time=self.clock(),
                 drives=tuple(self.drives),
                 blanks=tuple(self.blanks),
                 disk=wire.DiskFact(capacity=10**12, free=10**11),
                 images=images if with_images else None,
                 images_digest=fingerprint("".join(image.model_dump_json() for image in images)),
                 writes=tuple(write.answer(uuid) for uuid, write in self.writes.items() if uuid not in self.recorded),
+                reads=tuple(read.answer for uuid, read in self.reads.items() if uuid not in self.recorded),
             )
 
     @staticmethod
@@ -170,7 +197,7 @@ class FakeAgent:
             self.calls.append(f"{method} {path}")
             token = headers.get("Authorization", "").removeprefix("Bearer ")
             if fingerprint(token) not in self.accepts:
-                return problem(401, wire.ProblemType.UNAUTHORIZED)
+                return problem(401, wire.ProblemType.UNAUTHORIZED, agent=self.about)
             for call, answers in self.next_answers.items():
                 if answers and f"{method} {path}".startswith(call):
                     return answers.popleft()
@@ -183,11 +210,15 @@ class FakeAgent:
     def _route(self, method: str, parts: list[str], headers: Any, body: bytes) -> Answer:
         match method, parts:
             case "GET", ["v1", "state"]:
-                return _json(200, self.state())
+                return as_json(200, self.state())
             case _, ["v1", "images", sha256]:
                 return self._image(method, sha256, body)
             case _, ["v1", "writes", uuid]:
                 return self._write(method, UUID(uuid), headers, body)
+            case _, ["v1", "reads", uuid]:
+                return self._read(method, UUID(uuid), body)
+            case "POST", ["v1", "drives", ident, verb] if verb in set(wire.DriveVerb):
+                return self._tell_drive(ident, wire.DriveVerb(verb), body)
         return problem(404, wire.ProblemType.NOT_FOUND)
 
     def _image(self, method: str, sha256: str, body: bytes) -> Answer:
@@ -200,6 +231,8 @@ class FakeAgent:
         if fact is None:
             return problem(404, wire.ProblemType.NOT_FOUND)
         if method == "DELETE":
+            if any(write.order.image == sha256 and write.waits for write in self.writes.values()):
+                return problem(409, wire.ProblemType.IMAGE_IN_USE, "a write waits for it")
             del self.images[sha256]
             self.sequence += 1
             return Answer(204)
@@ -210,7 +243,7 @@ class FakeAgent:
             received=fact.size if ready else 0,
             reason=self.why_failed if failed else None,
         )
-        return _json(200 if ready or method == "GET" else 202, answer)
+        return as_json(200 if ready or method == "GET" else 202, answer)
 
     def set_image(
         self, sha256: str, state: wire.ImageState, layout: wire.Layout = wire.Layout.ISO, size: int = 1
@@ -238,9 +271,9 @@ class FakeAgent:
             return Answer(202)
         if write is None:
             if uuid in self.refused:
-                return _json(200, wire.WriteAnswer(uuid=uuid, state=wire.WriteState.CANCELLED, discs=()))
+                return as_json(200, wire.WriteAnswer(uuid=uuid, state=wire.WriteState.CANCELLED, discs=()))
             return problem(404, wire.ProblemType.NOT_FOUND)
-        return _json(200, write.answer(uuid))
+        return as_json(200, write.answer(uuid))
 
     def _put_write(self, uuid: UUID, order: wire.WriteOrder, headers: Any) -> Answer:
         journal = headers.get(wire.JOURNAL_HEADER)
@@ -251,7 +284,9 @@ class FakeAgent:
         if (known := self.writes.get(uuid)) is not None:
             if known.order != order:
                 return problem(409, wire.ProblemType.DIFFERENT_BODY)
-            return _json(200, known.answer(uuid))
+            return as_json(200, known.answer(uuid))
+        if order.drive is not None and (drive := self.drive(order.drive)) is not None and _is_reserved(drive):
+            return problem(409, wire.ProblemType.DRIVE_RESERVED)
         used = {serial for write in self.writes.values() for serial in write.discs}
         if any(disc.serial in used for disc in order.discs):
             return problem(409, wire.ProblemType.SERIAL_USED)
@@ -262,40 +297,59 @@ class FakeAgent:
         discs = {disc.serial: wire.DiscResult(serial=disc.serial, state=planned) for disc in order.discs}
         self.writes[uuid] = FakeWrite(order, discs)
         self.sequence += 1
-        return _json(201, self.writes[uuid].answer(uuid))
+        return as_json(201, self.writes[uuid].answer(uuid))
+
+    def _tell_drive(self, ident: str, verb: wire.DriveVerb, body: bytes) -> Answer:
+        """An operator's word. One about a disc that is not in the drive, or about nothing it wants, changes nothing."""
+        serial = wire.DriveWord.model_validate_json(body or b"{}").serial
+        drive = self.drive(ident)
+        if drive is None:
+            return problem(404, wire.ProblemType.NOT_FOUND)
+        stands = drive.state if drive.state == wire.DriveState.BUSY else wire.DriveState.STOPPED
+        match verb:
+            case wire.DriveVerb.DRAIN:
+                self.set_drive(ident, reasons=(PAUSED,), state=stands)
+            case wire.DriveVerb.RESUME if PAUSED in drive.reasons:
+                free = drive.state if drive.state == wire.DriveState.BUSY else wire.DriveState.IDLE
+                self.set_drive(ident, reasons=(), state=free)
+            case wire.DriveVerb.LOADED if drive.wants == "blank":
+                self.set_drive(ident, wants=None, reasons=())
+            case wire.DriveVerb.TAKEN_OUT if drive.wants == "take-out" and serial in {None, drive.serial}:
+                self.set_drive(ident, wants=None, reasons=(), serial=None)
+        return as_json(202, self.drive(ident))
+
+    def drive(self, ident: str) -> wire.DriveFact | None:
+        return next((each for each in self.drives if each.id == ident), None)
+
+    def _read(self, method: str, uuid: UUID, body: bytes) -> Answer:
+        read = self.reads.get(uuid)
+        if method == "PUT":
+            return self._put_read(uuid, wire.ReadOrder.model_validate_json(body))
+        if method == "DELETE":
+            if read is None:
+                self.refused.add(uuid)
+            elif read.answer.state in {wire.WriteState.ACCEPTED, wire.WriteState.WRITING}:
+                self._set_read(uuid, state=wire.WriteState.CANCELLED)
+            return Answer(202)
+        return as_json(200, read.answer) if read else problem(404, wire.ProblemType.NOT_FOUND)
+
+    def _put_read(self, uuid: UUID, order: wire.ReadOrder) -> Answer:
+        drive = self.drive(order.drive)
+        if drive is None or drive.role != wire.Role.SOURCE:
+            return problem(422, wire.ProblemType.INVALID, "This writer has no such source drive.", "drive")
+        if uuid in self.refused:
+            return problem(409, wire.ProblemType.CANCELLED)
+        if (known := self.reads.get(uuid)) is not None:
+            return as_json(200, known.answer) if known.order == order else problem(409, wire.ProblemType.DIFFERENT_BODY)
+        accepted = wire.WriteState.ACCEPTED
+        self.reads[uuid] = FakeRead(order, wire.ReadAnswer(uuid=uuid, state=accepted, drive=order.drive))
+        self.sequence += 1
+        return as_json(201, self.reads[uuid].answer)
+
+    def _set_read(self, uuid: UUID, **values: Any) -> None:
+        self.reads[uuid].answer = self.reads[uuid].answer.model_copy(update=values)
+        self.sequence += 1
 
 
-def _json(status: int, message: Any) -> Answer:
-    return Answer(status, message.model_dump_json().encode())
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a caller that hangs up is no fault
-            super().handle_error(request, client_address)
-
-
-def _handler(agent: FakeAgent) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-        wbufsize = -1  # headers and body in one packet: in two, the second waits 40 ms for the first one's ACK
-
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = agent.take_call(self.command, self.path, self.headers, body)
-            self.send_response(answer.status)
-            if answer.status != 204:
-                self.send_header("Content-Type", answer.content_type)
-                self.send_header("Content-Length", str(len(answer.body)))
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815  (the names http.server calls)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Tests read `calls` instead."""
-
-    return Handler
+def _is_reserved(drive: wire.DriveFact) -> bool:
+    return drive.role == wire.Role.SOURCE or PAUSED in drive.reasons

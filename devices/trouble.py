@@ -43,6 +43,20 @@ def left_alone(step: str, now: datetime) -> list[str]:
     return [trouble.row for trouble in _troubles(step).values() if _resting(trouble, now)]
 
 
+def all_left_alone(steps: Iterable[str], now: datetime) -> dict[str, list[str]]:
+    """The same for several steps at once, with one query."""
+    found: dict[str, list[str]] = {step: [] for step in steps}
+    for trouble in Trouble.objects.filter(step__in=found):
+        if _resting(trouble, now):
+            found[trouble.step].append(trouble.row)
+    return found
+
+
+def is_last_try(step: str, row: Model) -> bool:
+    """Whether a failure of this row now would set it aside."""
+    return Trouble.objects.filter(step=step, row=str(row.pk), tries=TRIES - 1).exists()
+
+
 def each(
     step: str,
     rows: Iterable[Row],

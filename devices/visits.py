@@ -21,10 +21,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from devices import addresses, errands, lifecycle, tokens, trouble
 from devices.client import AgentClient, AgentError, AgentUnauthorized, AgentUnreachable
-from devices.models import Write, Writer
+from devices.models import Writer
 from devices.reasons import with_reason, without
-from devices.reports import SILENT
-from devices.states import OF_CALLS, Keyword
+from devices.states import ASK_AFTER, OF_CALLS, Keyword
 from devices.text import clean
 
 LEASE: Final = timedelta(seconds=8)  # a killed worker's runs out by itself, and its writer waits no longer than this
@@ -60,23 +59,16 @@ def due(now: datetime) -> list[int]:
     """Writers with something to do for them, that nobody visits and whose back-off is over."""
     ready = Q(retry_at=None) | Q(retry_at__lte=now)
     held = Q(draining=True) | Q(maintenance=True)
-    work = (
-        _errand(errands.GIVE, now, ready) & ~held
-        | _errand(errands.SETTLE, now) & held
-        | _errand(errands.CANCEL, now)
-        | _errand(errands.END, now)
-        | _errand(errands.LOOK_FOR, now)
-    )
-    silent = Q(last_seen=None) | Q(last_seen__lt=now - SILENT)
+    at = {errands.At.ALL: Q(), errands.At.WORKING: ~held, errands.At.NOT_WORKING: held}
+    alone = trouble.all_left_alone(errands.ERRANDS, now)
+    work = Q()
+    for step, errand in errands.ERRANDS.items():
+        rows = errand.ready(now).filter(writer=OuterRef("pk")).exclude(pk__in=alone[step])
+        work |= Q(Exists(rows)) & at[errand.at]
+    silent = Q(last_seen=None) | Q(last_seen__lt=now - ASK_AFTER)
     free = Q(attended_until=None) | Q(attended_until__lte=now)
     rows = Writer.objects.filter(ready, free, silent | Q(failures__gt=0) | work, enabled=True)
     return list(rows.order_by("pk").values_list("pk", flat=True))
-
-
-def _errand(step: str, now: datetime, ready: Q | None = None) -> Q:
-    """Writers with a write that this step is for; one that is set aside or rests calls nobody."""
-    writes = Write.objects.filter(errands.ERRANDS[step], ready or Q(), writer=OuterRef("pk"))
-    return Q(Exists(writes.exclude(pk__in=trouble.left_alone(step, now))))
 
 
 def claim(writer_pk: int, now: datetime) -> Lease | None:
@@ -152,7 +144,10 @@ def _reason(writer: Writer, error: Exception) -> tuple[Keyword, str]:
             "into accept.tokens_sha256 of its agent.toml, and see that SPINDLE_WRITER_KEY was not changed."
         )
     if isinstance(error, AgentUnreachable):
-        return Keyword.CONNECTING, f"No agent at {writer.address}: {error} Start it, or correct the address."
+        return (
+            Keyword.CONNECTING,
+            f"Its agent can't be reached at {writer.address}: {error} Look whether it runs, or correct the address.",
+        )
     if isinstance(error, addresses.AddressRefused):
         return Keyword.CONNECTING, str(error)
     if not isinstance(error, AgentError):

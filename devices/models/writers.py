@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from devices.agent import wire
-from devices.states import BLOCKING, HALTING, DriveState, WriterState
+from devices.states import BLOCKING, DEAF, HALTING, SUSPECT_AFTER, DriveState, WriterState
+from devices.wear import Counted, Level, Limits, Wear, judge
 
 from .rules import one_of
 
@@ -22,6 +24,9 @@ class Writer(models.Model):
     kind = models.CharField(max_length=64, default="xorriso", help_text="The agent's driver.")
     address = models.CharField(max_length=300, help_text="Where its agent listens: http://host:port")
     enabled = models.BooleanField(default=True, help_text="Off: its reports and fetches are refused too.")
+    disabled_why = models.CharField(max_length=200, blank=True, default="")
+    disabled_who = models.CharField(max_length=100, blank=True, default="")
+    disabled_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     # Command tokens are derived from the generation; two of them count while one is rotated.
@@ -50,9 +55,18 @@ class Writer(models.Model):
     last_seen = models.DateTimeField(null=True, blank=True)
     software = models.CharField(max_length=100, blank=True, default="")
     protocol = models.PositiveIntegerField(default=0)
+    low_blanks = models.PositiveIntegerField(
+        null=True, blank=True, default=10, help_text="Blanks of a format from which on it says media-low; empty: never."
+    )
     disk_capacity = models.PositiveBigIntegerField(null=True, blank=True)
     disk_free = models.PositiveBigIntegerField(null=True, blank=True)
     images_digest = models.CharField(max_length=128, blank=True, default="")
+
+    # How long a person lets its hand-fed drives wait (devices/hand_waits.py learns it); empty until the first wait.
+    blank_wait = models.FloatField(null=True, blank=True, help_text="Seconds until a blank is put in.")
+    blank_waits = models.PositiveIntegerField(default=0)
+    take_out_wait = models.FloatField(null=True, blank=True, help_text="Seconds until a disc is taken out.")
+    take_out_waits = models.PositiveIntegerField(default=0)
 
     # The newest report that was answered 409: what an operator's resume adopts.
     refused_journal_id = models.UUIDField(null=True, blank=True)
@@ -75,6 +89,16 @@ class Writer(models.Model):
     def halted(self) -> str | None:
         """The keyword that only an operator's resume ends, or None."""
         return next((reason["keyword"] for reason in self.reasons if reason["keyword"] in HALTING), None)
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether its facts are of now, as far as reports are taken."""
+        heard = self.last_seen is not None and now - self.last_seen <= SUSPECT_AFTER
+        return heard and not any(reason["keyword"] in DEAF for reason in self.reasons)
+
+    @property
+    def revoked(self) -> bool:
+        """Whether its tokens hold no more: only a new enrolment brings it back."""
+        return not self.report_token_sha256
 
     @property
     def takes_work(self) -> bool:
@@ -113,6 +137,30 @@ class Drive(models.Model):
     progress = models.FloatField(null=True, blank=True)  # 0 to 1
     serial = models.CharField(max_length=32, blank=True, default="")
     wants = models.CharField(max_length=16, blank=True, default="")
+    wants_since = models.DateTimeField(null=True, blank=True, help_text="Since when it waits for a person.")
+    gone = models.BooleanField(default=False, help_text="Its agent no longer names it; its counters are kept.")
+
+    # Held for a copy that a person started by hand: the planner leaves it alone.
+    held_for = models.CharField(max_length=64, blank=True, default="")
+    held_by = models.CharField(max_length=100, blank=True, default="")
+    held_since = models.DateTimeField(null=True, blank=True)
+
+    # Counted for the drive's life; what it was at the last service is taken off for the thresholds.
+    discs = models.PositiveBigIntegerField(default=0, help_text="Discs begun.")
+    failures = models.PositiveBigIntegerField(default=0, help_text="Discs that ended bad or unknown.")
+    seconds = models.PositiveBigIntegerField(default=0, help_text="Time spent on discs.")
+    blocked_at = models.DateTimeField(null=True, blank=True, help_text="Since when its thresholds keep it from work.")
+    serviced_at = models.DateTimeField(null=True, blank=True)
+    serviced_by = models.CharField(max_length=100, blank=True, default="")
+    discs_at_service = models.PositiveBigIntegerField(default=0)
+    failures_at_service = models.PositiveBigIntegerField(default=0)
+    seconds_at_service = models.PositiveBigIntegerField(default=0)
+    warn_discs = models.PositiveIntegerField(null=True, blank=True)
+    block_discs = models.PositiveIntegerField(null=True, blank=True)
+    warn_failures = models.PositiveIntegerField(null=True, blank=True)
+    block_failures = models.PositiveIntegerField(null=True, blank=True)
+    warn_hours = models.PositiveIntegerField(null=True, blank=True)
+    block_hours = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["writer", "ident"]
@@ -130,6 +178,33 @@ class Drive(models.Model):
 
     def __str__(self) -> str:
         return self.ident
+
+    @property
+    def since_service(self) -> Counted:
+        return Counted(
+            self.discs - self.discs_at_service,
+            self.failures - self.failures_at_service,
+            (self.seconds - self.seconds_at_service) / 3600,
+        )
+
+    @property
+    def warn(self) -> Limits:
+        return Limits(self.warn_discs, self.warn_failures, self.warn_hours)
+
+    @property
+    def block(self) -> Limits:
+        return Limits(self.block_discs, self.block_failures, self.block_hours)
+
+    @property
+    def wear(self) -> Wear:
+        return judge(self.since_service, self.warn, self.block)
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether the planner may give it discs: a copier that is there, in order, and held by nobody."""
+        usable = self.state in {DriveState.IDLE, DriveState.BUSY} and not self.gone
+        is_copier = self.role == wire.Role.COPIER
+        return is_copier and usable and not self.held_for and self.wear.level is not Level.BLOCK
 
 
 class Printer(models.Model):

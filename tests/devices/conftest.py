@@ -48,8 +48,8 @@ class Plant:
         self.agent.take_answer(answer)
         return answer
 
-    def attend(self) -> None:
-        dispatch.attend(self.new.writer.pk, self.clock.now)
+    def attend(self) -> bool:
+        return dispatch.attend(self.new.writer.pk, self.clock.now)
 
     def queue(self, copies: int = 1, **values: Any) -> Write:
         arguments: dict[str, Any] = {
@@ -103,7 +103,7 @@ def new_plant(db: None, clock: Clock) -> Iterator[Callable[[str], Plant]]:
 
     def make(name: str) -> Plant:
         new = add_writer(name=name, address="http://127.0.0.1:9", now=clock.now)
-        agent = FakeAgent(new.writer.uuid, [command_token(new.writer.uuid)])
+        agent = FakeAgent(new.writer.uuid, [command_token(new.writer.uuid)], clock=lambda: clock.now)
         agents.append(agent)
         agent.__enter__()
         Writer.objects.filter(pk=new.writer.pk).update(address=agent.address)

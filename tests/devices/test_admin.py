@@ -141,7 +141,7 @@ def test_people_without_the_permission_see_nothing(plant: Plant, client: Client)
 
 
 def _writer_form(writer: Writer) -> dict[str, Any]:
-    form = {"name": writer.name, "address": writer.address, "enabled": "on"}
-    for inline in ("drives", "bins"):
+    form = {"name": writer.name, "address": writer.address, "low_blanks": "10"}
+    for inline in ("drives", "printers", "bins", "images"):
         form |= {f"{inline}-TOTAL_FORMS": "0", f"{inline}-INITIAL_FORMS": "0"}
     return form

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices import rotation, tokens
 from devices.agent import wire
-from devices.models import DeviceEvent, Writer
+from devices.models import BlankBin, DeviceEvent, Drive, Printer, Writer
 from tests.devices.conftest import Plant, command_token, serials
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
@@ -92,6 +95,56 @@ def test_malformed_report_names_the_field(plant: Plant, change: dict[str, Any], 
     assert (answer.json()["type"], answer.json()["field"]) == ("invalid", field)
 
 
+DRIVE: Final = {
+    "id": "d1", "role": "copier", "feed": "robot", "formats": ["cd"], "kinds": ["CD-R"], "state": "idle",
+}  # fmt: skip
+BLANK: Final = {"format": "cd", "kind": "CD-R", "bin": "left", "remaining": 5}
+IMAGE: Final = {"sha256": "ab" * 32, "layout": "iso", "size": 5, "state": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"drives": [DRIVE, DRIVE]}, "drives"),
+        ({"drives": [DRIVE | {"id": f"{'d' * 70}{number}"} for number in range(2)]}, "drives"),  # one, once cut short
+        ({"drives": [DRIVE | {"id": f"d{number}"} for number in range(10_000)]}, "drives"),
+        ({"drives": [DRIVE | {"progress": math.nan}]}, "drives.0.progress"),
+        ({"drives": [DRIVE | {"state": "asleep"}]}, "drives.0.state"),
+        ({"drives": [DRIVE | {"wants": "coffee"}]}, "drives.0.wants"),
+        ({"printers": [{"id": "p1", "state": "idle", "supplies": [{"name": "ink", "percent": 101}]}]},
+         "printers.0.supplies.0.percent"),
+        ({"blanks": [BLANK, BLANK]}, "blanks"),
+        ({"blanks": [BLANK | {"remaining": 2**63 - 1}]}, "blanks.remaining"),
+        ({"images": [IMAGE, IMAGE]}, "images"),
+        ({"images": [IMAGE | {"size": 2**63}]}, "images.size"),
+        ({"disk": {"capacity": 2**63, "free": 0}}, "disk.capacity"),
+        ({"sequence": 2**63}, "sequence"),
+        ({"time": "yesterday"}, "time"),
+    ],
+)  # fmt: skip
+def test_absurd_report_names_the_field_and_changes_nothing(plant: Plant, change: dict[str, Any], field: str) -> None:
+    before = Writer.objects.values().get()
+    state = plant.agent.state().model_dump(mode="json") | change
+    answer = post(plant, json.dumps(state).encode())
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert Writer.objects.values().get() == before
+
+
+def test_odd_words_in_a_report_are_made_fit_and_what_is_not_known_is_left_out(plant: Plant) -> None:
+    drive = DRIVE | {"id": "d\0 1", "formats": ["cd", "hologram"], "kinds": ["CD\n-R"] * 99, "reasons": ["a\0b"] * 99}
+    printer = {"id": "p\0", "state": "on\nfire", "supplies": [{"name": "ink\0"}]}
+    blanks = [BLANK | {"format": "hologram"}, BLANK | {"kind": "CD\0R"}]
+    change = {"drives": [drive], "printers": [printer], "blanks": blanks, "software": "x\0" * 200}
+    change["time"] = "0001-01-01T00:00:00+14:00"
+    state = plant.agent.state().model_dump(mode="json") | change
+    assert post(plant, json.dumps(state).encode()).status_code == 200
+    row = Drive.objects.get(gone=False)
+    assert (row.ident, row.formats, row.kinds[0], len(row.kinds)) == ("d  1", ["cd"], "CD -R", 50)
+    assert (row.reasons[0], len(row.reasons)) == ("a b", 50)
+    assert [(bin_.format, bin_.kind) for bin_ in BlankBin.objects.all()] == [("cd", "CD R")]
+    assert (Printer.objects.get().state, Printer.objects.get().supplies[0]["name"]) == ("on fire", "ink ")
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
 def test_what_is_no_report_is_422(plant: Plant, body: bytes) -> None:
     answer = post(plant, body)
@@ -140,7 +193,7 @@ def test_rotation_hands_out_both_tokens_and_ends_the_old_ones(plant: Plant) -> N
     assert post(plant).status_code == 401
 
     plant.agent.accepts.add(answer["command_token_sha256"])
-    plant.clock.pass_(days=1)
+    plant.clock.now = timezone.now() + timedelta(days=1)  # a day after the last report, which came in by the real clock
     plant.attend()
     assert plant.writer.generation_confirmed == 2
     assert "command_token_sha256" not in post(plant, token=answer["report_token"]).json()

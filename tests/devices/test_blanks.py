@@ -10,7 +10,7 @@ from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices import blanks, reports
+from devices import blanks, reports, stocktaking
 from devices.agent import wire
 from devices.models import BlankBin, BlankEntry, DeviceEvent, Disc, Write, Writer
 from tests.devices.conftest import Plant, serials
@@ -74,6 +74,18 @@ def test_bin_that_nobody_counts_has_no_number(plant: Plant) -> None:
     assert_conserved()
 
 
+def test_a_zero_that_a_person_counted_stands(plant: Plant) -> None:
+    bin_ = hopper(plant, None)
+    stocktaking.count(bin_, 0, by="user:1 Anna", why="looked", now=plant.clock.now)
+    bin_ = hopper(plant, None)
+    assert (bin_.counted, bin_.remaining, plant.keywords()) == (True, 0, ["media-empty"])
+
+
+def test_a_bin_that_its_machine_counts_no_more_has_no_number(plant: Plant) -> None:
+    assert hopper(plant, 10).counted
+    assert not hopper(plant, None).counted
+
+
 def test_machine_corrects_what_a_person_said(plant: Plant) -> None:
     bin_ = hopper(plant, 10)
     blanks.load(bin_, 50, by="user:1 Anna", why="a new spindle", now=plant.clock.now)
@@ -94,9 +106,19 @@ def test_bin_that_is_no_longer_reported_is_empty(plant: Plant) -> None:
 def test_empty_bins_are_a_reason_until_they_are_filled(plant: Plant) -> None:
     hopper(plant, 0)
     assert plant.keywords() == ["media-empty"]
-    assert plant.writer.reasons[0]["text"] == "No cd blanks are left in Writer 1. Load some."
+    assert plant.writer.reasons[0]["text"] == "No CD blanks are left in Writer 1. Load some."
     hopper(plant, 1)
+    assert plant.keywords() == ["media-low"]
+    assert plant.writer.reasons[0]["text"] == "Only 1 CD blank is left in Writer 1. Load some soon."
+    hopper(plant, 11)
     assert plant.keywords() == []
+
+
+def test_low_is_what_a_person_says_it_is(plant: Plant) -> None:
+    for low, keywords in ((None, []), (3, []), (4, ["media-low"])):
+        Writer.objects.update(low_blanks=low)
+        hopper(plant, 4)
+        assert plant.keywords() == keywords
 
 
 def test_blanks_of_an_unknown_format_are_passed_over(plant: Plant) -> None:

@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from devices import dispatch, errands, lifecycle, reports, tasks, trouble
+from devices.dispatch import images
 from devices.models import Trouble, Write, Writer
 from devices.states import WriteState
 from devices.testing import Answer
@@ -235,7 +236,7 @@ def test_a_write_whose_image_is_not_looked_at_keeps_its_tries(plant: Plant, monk
         trouble.note(errands.GIVE, write, ValueError("no"), plant.clock.now + turn * LATER)
     plant.clock.pass_(seconds=180)
     plant.report()
-    monkeypatch.setattr(dispatch, "MOST_IMAGES", 0)
+    monkeypatch.setattr(images, "MOST_IMAGES", 0)
     plant.attend()
     assert Trouble.objects.get().tries == 2
 

@@ -35,6 +35,7 @@ def test_add_prints_one_whole_agent_toml_that_the_agent_reads(tmp_path: Path) ->
     assert (config.host, config.port, config.driver) == ("127.0.0.1", 9101, "xorriso")
     assert config.tokens_sha256 == (tokens.fingerprint(command_token(writer.uuid)),)
     assert config.server is not None
+    assert config.server.token is not None
     assert tokens.fingerprint(config.server.token) == writer.report_token_sha256
     assert config.server.url == "http://127.0.0.1:8000"
     assert [drive.id for drive in config.drives] == ["d1", "d2"]
@@ -78,6 +79,7 @@ def test_https_says_how_to_start_the_agent() -> None:
         (["New", *ADDRESS, "--kinds", "CD-R,VHS"], "kinds: VHS"),
         (["New", *ADDRESS, "--kinds", ","], "kinds: none given"),
         (["New", *ADDRESS, "--speed", "fast"], "speed: 'fast'"),
+        (["New", *ADDRESS, "--speed", "0c"], "speed: '0c'"),
         (["New", *ADDRESS, "--blanks", "-1"], "blanks: -1"),
         (["New", *ADDRESS, "--kind", ""], "kind:"),
     ],

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from pydantic import TypeAdapter, ValidationError
 
-from devices import foreign, rotation, tokens
+from devices import enrolment, foreign, lifecycle, rotation, tokens
 from devices.agent import wire
 from devices.agent_toml import AgentToml, DriveEntry, render
 from devices.intake import NewWriter, NotAccepted, add_writer, check_address
 from devices.models import Writer
+from devices.text import clean
 
 DEVICE = "stdio:discs/{serial}.img"
-SPEED = re.compile(r"[0-9]{1,3}(\.[0-9]+)?[cdb]?", re.ASCII)
+SPEED: Final[TypeAdapter[str | None]] = TypeAdapter(wire.Speed | None)
 
 
 class Command(BaseCommand):
@@ -36,10 +38,32 @@ class Command(BaseCommand):
             metavar="DEVICE",
             help=f"/dev/sr0, or a pseudo-drive such as {DEVICE}; repeat it per drive. Default: two pseudo-drives.",
         )
+        add.add_argument(
+            "--source",
+            action="append",
+            dest="sources",
+            metavar="DEVICE",
+            default=[],
+            help="A drive that reads discs in.",
+        )
+        add.add_argument(
+            "--feed", choices=["robot", "hand"], default="robot", help="Who feeds the drives (default: %(default)s)."
+        )
         add.add_argument("--kinds", default="CD-R,DVD-R", help="Media that the drives take, with commas.")
         add.add_argument("--speed", help="As xorriso takes it, for example 52c; default: as fast as it goes.")
         add.add_argument("--blanks", type=int, help="Blanks in each drive's hopper; default: nobody counts.")
         add.add_argument("--server", default=settings.SPINDLE_BASE_URL, help="What the agent calls: %(default)s.")
+        code = verbs.add_parser("code", help="A code with which an agent enrols by itself: once, within 15 minutes.")
+        code.add_argument("--name", default="", help="What the writer is to be called; default: what its agent says.")
+        code.add_argument(
+            "--for", dest="writer", help="Enrol the agent of this writer anew: its former tokens end then."
+        )
+        revoke = verbs.add_parser("revoke", help="Ends a writer's tokens: it is not heard and not called any more.")
+        revoke.add_argument("name")
+        revoke.add_argument("--why", default="", help="For whoever finds it switched off.")
+        revoke.add_argument(
+            "--lost", action="store_true", help="It will not come back: its discs under way are unknown and made anew."
+        )
         verbs.add_parser("list", help="Shows all writers, their state and what they wait for.")
         rotate = verbs.add_parser("rotate", help="Gives the agent new tokens with its next report.")
         rotate.add_argument("name")
@@ -47,7 +71,14 @@ class Command(BaseCommand):
         seen.add_argument("name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verbs = {"add": self._add, "list": self._list, "rotate": self._rotate, "acknowledge": self._acknowledge}
+        verbs = {
+            "code": self._code,
+            "revoke": self._revoke,
+            "add": self._add,
+            "list": self._list,
+            "rotate": self._rotate,
+            "acknowledge": self._acknowledge,
+        }
         verbs[options["verb"]](options)
 
     def _add(self, options: dict[str, Any]) -> None:
@@ -63,11 +94,30 @@ class Command(BaseCommand):
         self.stdout.write(toml, ending="")
         self.stderr.write(f"Added {new.writer}. Keep what stands above as agent.toml: its token is shown only now.")
 
+    def _code(self, options: dict[str, Any]) -> None:
+        writer = _named(options["writer"]) if options["writer"] else None
+        try:
+            code = enrolment.new_code(who="operator", now=timezone.now(), name=options["name"], for_writer=writer)
+        except NotAccepted as refused:
+            raise CommandError(f"{refused.field}: {refused.text}") from refused
+        self.stdout.write(f"{code}  (once, within 15 minutes). On the writer's machine:")
+        self.stdout.write(f"    {enrolment.command_line(code)}{' --again' if writer else ''}")
+
+    def _revoke(self, options: dict[str, Any]) -> None:
+        writer, now = _named(options["name"]), timezone.now()
+        why = clean(options["why"].strip(), 200)
+        if not lifecycle.revoke(writer, who="operator", why=why, now=now) and not options["lost"]:
+            raise CommandError(f"The tokens of {writer} were revoked before.")
+        if options["lost"]:
+            text = f"{writer} was given up with discs under way; nobody knows how far they got."
+            lifecycle.lose_journal(writer, text, now=now, actor="operator")
+        self.stdout.write(f"{writer} is heard and called no more. To bring it back: writer code --for {writer.name!r}.")
+
     def _list(self, options: dict[str, Any]) -> None:
         for writer in Writer.objects.prefetch_related("drives"):
-            drives = len(writer.drives.all())
+            drives = sum(not drive.gone for drive in writer.drives.all())
             flags = [flag for flag in ("draining", "maintenance") if getattr(writer, flag)]
-            flags += [] if writer.enabled else ["switched off"]
+            flags += [] if writer.enabled else ["revoked" if writer.revoked else "switched off"]
             flags += ["new tokens not used yet"] if rotation.is_under_way(writer) else []
             head = ", ".join([writer.state, *flags])
             self.stdout.write(f"{writer.name}  {writer.address}  {head}  {drives} drives  {writer.uuid}")
@@ -119,18 +169,28 @@ def _drives(options: dict[str, Any]) -> list[DriveEntry]:
         known = ", ".join(wire.FORMAT_OF)
         raise CommandError(f"kinds: {', '.join(unknown) or 'none given'}; the kinds of media are {known}.")
     speed, blanks = options["speed"], options["blanks"]
-    if speed is not None and not SPEED.fullmatch(speed):
-        raise CommandError(f"speed: {speed!r} is not a speed such as 52c, 16d, 8b or 4.3.")
+    try:
+        SPEED.validate_python(speed)
+    except ValidationError:
+        raise CommandError(f"speed: {speed!r} is not a speed such as 52c, 16d, 8b or 4.3.") from None
     if blanks is not None and not 0 <= blanks <= 1_000_000:
         raise CommandError(f"blanks: {blanks} is not between 0 and 1,000,000.")
     devices = options["devices"] or [DEVICE, DEVICE]
-    return [
-        DriveEntry(f"d{number}", _device(device), kinds, speed, blanks)
+    copiers = [
+        DriveEntry(f"d{number}", _device(device, options["kind"]), kinds, speed, blanks, feed=options["feed"])
         for number, device in enumerate(devices, start=1)
     ]
+    sources = [
+        DriveEntry(f"s{number}", _device(device, options["kind"]), (), role="source", feed="hand")
+        for number, device in enumerate(options["sources"], start=1)
+    ]
+    return copiers + sources
 
 
-def _device(device: str) -> str:
+def _device(device: str, kind: str) -> str:
+    """What it means is the driver's; the one that ships for real drives is strict, since a typing error costs discs."""
+    if kind != "xorriso" and device and device.isprintable():
+        return device
     named = device.removeprefix("stdio:") if device.startswith("stdio:") else device
     usable = device.startswith("stdio:") or re.fullmatch(r"/dev/[A-Za-z0-9/_.-]+|[A-Z]:", device)
     if not named or not usable or not device.isprintable():
