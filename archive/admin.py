@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from archive import lifecycle
 from archive.formats import format_bytes
-from archive.models import Image, Title, TitleVersion
+from archive.models import Image, Title, TitleVersion, Upload
 
 
 class ReadOnly:
@@ -75,3 +75,15 @@ class ImageAdmin(ReadOnly, admin.ModelAdmin[Image]):
     @admin.display(description="size", ordering="size")
     def readable_size(self, image: Image) -> str:
         return format_bytes(image.size) if image.size is not None else "–"
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnly, admin.ModelAdmin[Upload]):
+    list_display = ["name", "state", "files_count", "readable_size", "by", "created_at", "reason"]
+    list_filter = ["state"]
+    search_fields = ["name", "by", "image__sha256"]
+    exclude = ["manifest", "lease_owner", "lease_until"]
+
+    @admin.display(description="size", ordering="size")
+    def readable_size(self, upload: Upload) -> str:
+        return format_bytes(upload.size)

@@ -48,6 +48,13 @@ def read_disc_image(path: Path) -> DiscImage:
     return DiscImage(path, size, _volume(primary))
 
 
+def is_disc_image(path: Path) -> bool:
+    """Whether the file says that it is one; that it is whole, `read_disc_image` tells."""
+    with path.open("rb") as file:
+        primary, is_udf = _descriptors(file)
+    return primary is not None or is_udf
+
+
 def _sector(file: BinaryIO, number: int) -> bytes:
     file.seek(number * SECTOR)
     return file.read(SECTOR).ljust(SECTOR, b"\0")

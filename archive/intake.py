@@ -61,8 +61,8 @@ def add_version(
     if disc_format and disc_format not in FORMATS:
         raise ArchiveError("format", f"{disc_format!r} is unknown; use one of {', '.join(FORMATS)}.")
     with closing(read_source(source, volume_name(facts.title, facts.part_number))) as found:
-        _check_size(found, disc_format)
-        _check_room(found)
+        check_size(found, disc_format)
+        check_room(found)
         image = obtain(found, now, watch)
         return _keep_version(facts, image, found.files, note, now)
 
@@ -102,7 +102,8 @@ def _check_line(field: str, text: str, limit: int = 200) -> None:
         raise ArchiveError(field, "has a control character in it; write it in one plain line.")
 
 
-def _check_size(source: Source, disc_format: str) -> None:
+def check_size(source: Source, disc_format: str) -> None:
+    """Raises ArchiveError for what no disc, or not the one wanted, can hold."""
     smallest = smallest_format(source.size)
     size = format_bytes(source.size)
     if smallest is None:
@@ -118,7 +119,8 @@ def _check_size(source: Source, disc_format: str) -> None:
         )
 
 
-def _check_room(source: Source) -> None:
+def check_room(source: Source) -> None:
+    """Raises ArchiveError when there is no room for the image."""
     free = storage.free_bytes()
     if source.size > free:
         raise ArchiveError(

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from django.db import Error, connection
 from django.utils import timezone
 
 from archive import lifecycle, storage
 from archive.errors import ArchiveError, LeaseLostError
-from archive.models import Image, ImageState
+from archive.leases import new_owner, renewed
+from archive.models import Image, ImageState, Layout
 from archive.progress import WAITING, Watch, unwatched
 from archive.sources import Made, Source, read_source
 from archive.storage import Draft
@@ -32,8 +30,18 @@ from archive.tree import changed
 
 log = logging.getLogger(__name__)
 
-RENEWAL_SECONDS: Final = 3.0
 LOOK_AGAIN_SECONDS: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A draft that is whole and on the disk: what it was made of, and what its row says where there is none yet."""
+
+    made: Made
+    size: int
+    source: str
+    volume: str
+    layout: Layout = Layout.ISO
 
 
 def obtain(source: Source, now: datetime, watch: Watch) -> Image:
@@ -42,35 +50,48 @@ def obtain(source: Source, now: datetime, watch: Watch) -> Image:
     A source is read once, and only then is it known what it is: so the image is written first, as a draft that
     nobody sees, and its row is found or made after. Raises ArchiveError when it can't be made.
     """
-    owner, stored = _new_owner(), False
     with storage.draft() as draft:
         made = _write(source, draft, watch)
-        while True:
-            image = _row(source, made, now)
-            if image.state == ImageState.READY:
-                if image.sha256 != made.sha256:
-                    raise ArchiveError("source", f"image {image.sha256} was made of just this, with other bytes.")
-                if not stored and not storage.has_image(image):
-                    draft.keep(made.sha256)  # its file was gone
-                return image
-            lifecycle.retry(image)
-            if lifecycle.claim(image, owner, timezone.now()):
-                if not stored:
-                    draft.keep(made.sha256)
-                    stored = True
-                if settled := lifecycle.settle(image, owner, made.sha256, source.size):
-                    return settled
-            watch(WAITING, 0, 0)
-            time.sleep(LOOK_AGAIN_SECONDS)
+        return keep(draft, Finished(made, source.size, str(source.path), source.volume), now, watch)
 
 
-def _row(source: Source, made: Made, now: datetime) -> Image:
+def keep(draft: Draft, finished: Finished, now: datetime, watch: Watch) -> Image:
+    """The ready image with a finished draft's bytes; the draft becomes its file unless that is there already.
+
+    Raises ArchiveError if the same recipe has given other bytes before.
+    """
+    owner, stored, sha256 = new_owner(), False, finished.made.sha256
+    while True:
+        image = _row(finished, now)
+        if image.state == ImageState.READY:
+            if image.sha256 != sha256:
+                raise ArchiveError("source", f"image {image.sha256} was made of just this, with other bytes.")
+            if not stored and not storage.has_image(image):
+                draft.keep(sha256)  # its file was gone
+            return image
+        lifecycle.retry(image)
+        if lifecycle.claim(image, owner, timezone.now()):
+            if not stored:
+                draft.keep(sha256)
+                stored = True
+            if settled := lifecycle.settle(image, owner, sha256, finished.size):
+                return settled
+        watch(WAITING, 0, 0)
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _row(finished: Finished, now: datetime) -> Image:
     """The row with these bytes, or else with this recipe; a new one if there is none."""
-    if known := Image.objects.filter(sha256=made.sha256).first():
+    if known := Image.objects.filter(sha256=finished.made.sha256).first():
         return known
     image, _ = Image.objects.get_or_create(
-        recipe=made.recipe,
-        defaults={"source": str(source.path), "volume_name": source.volume, "created_at": now},
+        recipe=finished.made.recipe,
+        defaults={
+            "source": finished.source,
+            "volume_name": finished.volume,
+            "layout": finished.layout,
+            "created_at": now,
+        },
     )
     return image
 
@@ -80,7 +101,7 @@ def make_waiting() -> int:
     made = 0
     storage.sweep()
     for image in lifecycle.to_make(timezone.now()):
-        owner = _new_owner()
+        owner = new_owner()
         if not lifecycle.claim(image, owner, timezone.now()):
             continue  # somebody was first
         try:
@@ -107,10 +128,6 @@ def _make_again(image: Image, owner: str, watch: Watch) -> bool:
         return lifecycle.settle(image, owner, made.sha256, source.size) is not None
 
 
-def _new_owner() -> str:
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
 def _write(source: Source, draft: Draft, watch: Watch) -> Made:
     """Write a source's image and look at it. Raises ArchiveError; the draft is on the disk afterwards."""
     try:
@@ -135,7 +152,7 @@ def _held(image: Image, owner: str, watch: Watch) -> Iterator[Watch]:
     being told to stop releases it. Raises ArchiveError, or LeaseLostError.
     """
     try:
-        with _renewed(image, owner) as lost:
+        with renewed(f"image {image.pk}", lambda: lifecycle.renew(image, owner, timezone.now())) as lost:
 
             def guarded(stage: str, done: int, total: int) -> None:
                 if lost.is_set():
@@ -157,31 +174,3 @@ def _held(image: Image, owner: str, watch: Watch) -> Iterator[Watch]:
     except BaseException:
         lifecycle.release(image, owner)
         raise
-
-
-@contextmanager
-def _renewed(image: Image, owner: str) -> Iterator[threading.Event]:
-    """Renew the lease beside the work, which may wait for the disk for minutes. Yields «the lease is lost»."""
-    lost, finished = threading.Event(), threading.Event()
-
-    def renew() -> None:
-        try:
-            while not finished.wait(RENEWAL_SECONDS) and not lost.is_set():
-                try:
-                    held = lifecycle.renew(image, owner, timezone.now())
-                except Error as error:  # the database is away: the next renewal may come in time
-                    log.warning("The lease of image %s was not renewed: %s", image.pk, error)
-                    connection.close()
-                else:
-                    if not held:
-                        lost.set()
-        finally:
-            connection.close()  # of this thread
-
-    thread = threading.Thread(target=renew, name=f"lease of image {image.pk}", daemon=True)
-    thread.start()
-    try:
-        yield lost
-    finally:
-        finished.set()
-        thread.join()

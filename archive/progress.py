@@ -8,6 +8,7 @@ from typing import Final
 # Called often (each megabyte) with the stage, the bytes done and the bytes there are; may raise to stop the work.
 Watch = Callable[[str, int, int], None]
 
+READING: Final = "reading"  # what came earlier is read again, for its digest
 WRITING: Final = "writing"  # the source is read, hashed and laid down
 WAITING: Final = "waiting"  # another process keeps the same image
 

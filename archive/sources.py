@@ -80,6 +80,11 @@ class FolderSource:
         self.disc.close()
 
 
+def recipe_of_bytes(layout: str, sha256: str) -> str:
+    """The recipe of an image that is made of its own bytes: the same whichever way they came."""
+    return hashlib.sha256(json.dumps({layout: sha256}).encode()).hexdigest()
+
+
 class DiscImageSource:
     """A finished disc image: opaque bytes, taken as they are."""
 
@@ -102,7 +107,7 @@ class DiscImageSource:
         if done != self.size or after.st_mtime_ns != before.st_mtime_ns:
             raise changed(self.path)
         sha256 = digest.hexdigest()
-        return Made(hashlib.sha256(json.dumps({"iso": sha256}).encode()).hexdigest(), sha256)
+        return Made(recipe_of_bytes("iso", sha256), sha256)
 
     def check(self, image: Path) -> None:
         """What is inside is the customer's own: nothing to compare it with."""

@@ -42,12 +42,12 @@ def main() -> None:
     settings.INSTALLED_APPS[:] = ["archive"]  # starts in a third of the time
     settings.SPINDLE_IMAGES = Path(sys.argv[2])
     settings.SPINDLE_IMAGE_MAKER = sys.argv[3]
-    import django  # noqa: PLC0415
+    import django  # noqa: PLC0415  (only once the process is set up)
 
     django.setup()
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415  (only once the process is set up)
 
-    from archive.intake import add_version  # noqa: PLC0415
+    from archive.intake import add_version  # noqa: PLC0415  (only once the process is set up)
 
     version = add_version(
         part_number="P-1001", title="A title", kind="data", source=Path(sys.argv[4]), now=timezone.now()

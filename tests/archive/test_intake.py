@@ -15,7 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from archive import lifecycle, making, storage
+from archive import leases, lifecycle, making, storage
 from archive.errors import ArchiveError
 from archive.intake import add_version, find_title
 from archive.mastering import FolderDisc, Written
@@ -243,7 +243,7 @@ def test_a_holder_who_fell_silent_stops_quietly_when_he_wakes(
     folder: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """He is stopped while he writes; another makes the image; he writes no row."""
-    monkeypatch.setattr(making, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "RENEWAL_SECONDS", 0.01)
     image = add(folder).image
     Image.objects.update(state=ImageState.WAITING, sha256=None, size=None)
     write = making._write

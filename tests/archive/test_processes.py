@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from archive import lifecycle, making, storage
+from archive import leases, lifecycle, making, storage
 from archive.models import Image, Title, TitleVersion
 from tests.archive.add_process import NORMAL, STALLING
 from tests.archive.conftest import contents, extract_with_xorriso, fill, stored
@@ -91,4 +91,4 @@ def test_two_processes_that_add_the_same_at_once_make_one_version(
 
 
 def test_a_stopped_holder_is_not_overtaken_before_his_lease_ends() -> None:
-    assert timedelta(seconds=making.RENEWAL_SECONDS * 3) < lifecycle.LEASE
+    assert timedelta(seconds=leases.RENEWAL_SECONDS * 3) < lifecycle.LEASE

@@ -1,4 +1,4 @@
-"""Titles by part number, their versions, and the images those are written from: data and its own rules.
+"""Titles by part number, their versions, and the images those are written from.
 
 States are written by `lifecycle.py` only; nothing here reads or writes a file.
 """
