@@ -17,6 +17,7 @@ class Wait(StrEnum):
     IMAGE = "image-mastering"
     BLANKS = "media-needed"
     WRITER = "no-writer"
+    ROOM = "image-too-large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,12 @@ class JobView:
     due: float | None = None
     image_ready_at: float | None = 0.0
     """When the image is (expected to be) made; None while nobody knows."""
+    work: float = 0.0
+    """Seconds that all its discs take one drive, as reckoned when it was ranked; 0 while nobody knows."""
     avoid: frozenset[str] = frozenset()
     """Writers where a disc of this job went wrong: the next try goes elsewhere, if it can."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriveView:
-    """A drive that may be given work. `free_at` is when the discs already given to it are done."""
-
-    id: str
-    formats: frozenset[str]
-    free_at: float
+    put_first: float = 0.0
+    """When an operator put it before all others; 0 if nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,21 @@ class Rates:
     link: float
     load: float = 15.0
     print: float = 0.0
+    loads: Mapping[str, float] = field(default_factory=dict)
+    """By format, where it is known apart from `load`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriveView:
+    """A drive that may be given work. `free_at` is when the discs already given to it are done."""
+
+    id: str
+    formats: frozenset[str]
+    free_at: float
+    by_hand: float = 0.0
+    """Seconds that each disc waits for a person, beside what the rates say."""
+    rates: Rates | None = None
+    """Its own, where its discs were timed; None: it is as its writer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,14 @@ class WriterView:
     link_free_at: float = 0.0
     outstanding: int = 0
     """Discs sent to it and not finished, over all its drives."""
+    last_blank_at: Mapping[str, float] = field(default_factory=dict)
+    """By format: when the last blank that is spoken for will be begun."""
+    disk: int | None = None
+    """Bytes of images that its disk can hold; None while nobody has said."""
+    names_drives: frozenset[str] = frozenset()
+    """Formats that a drive of it takes which is not the planner's: a command must name one that is."""
+    silent: bool = False
+    """Not heard of at this moment: work may be planned for it, and nothing is sent."""
 
     @property
     def formats(self) -> frozenset[str]:
@@ -91,6 +110,7 @@ class Placement:
 
     job: str
     image: str
+    format: str
     writer: str
     drive: str
     start: float
@@ -111,6 +131,8 @@ class Assignment:
     image: str
     format: str
     shares: tuple[Share, ...]
+    drive: str | None = None
+    """None: the agent chooses."""
 
     @property
     def copies(self) -> int:
@@ -118,11 +140,22 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """An image that a writer will need after what it is sent now, and the job that needs it there first."""
+
+    writer: str
+    image: str
+    job: str
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send now, and why each of the other jobs waits."""
+    """What to send now, why each of the other jobs waits, and what comes after it (soonest first)."""
 
     assignments: tuple[Assignment, ...]
     waits: Mapping[str, Wait]
+    ahead: tuple[Ahead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +164,5 @@ class Projection:
 
     finishes: Mapping[str, float]
     writers: tuple[WriterView, ...]
+    blanks_until: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By writer and format: when the work that is planned takes the last blank. What lasts longer has no entry."""

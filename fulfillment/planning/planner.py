@@ -1,175 +1,219 @@
 """Which image, how many copies, on which writer, now.
 
-One pass places disc after disc, jobs in policy order, each disc on the drive that *finishes* it first: a cached
-image wins by being sooner, and a disc waits for a better busy drive rather than start on a worse idle one. Jobs that
-want the same image share the turn of the first of them. What fits a writer now goes out; the rest stays planned.
+What must start soon is given out; what can wait is planned again at the next tick, with what is known then.
+`docs/planning.md` explains the rules and what they reach.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from math import inf
+from typing import Final
 
-from fulfillment.planning.cost import disc_seconds, fetch_seconds
-from fulfillment.planning.model import (
-    Assignment,
-    JobView,
-    Placement,
-    Plan,
-    Projection,
-    Share,
-    Snapshot,
-    Wait,
-    WriterView,
-)
-from fulfillment.planning.policies import Policy, full_rank
+from fulfillment.planning import finish
+from fulfillment.planning.blanks import runs_out
+from fulfillment.planning.model import Ahead, Assignment, Placement, Plan, Projection, Share, Snapshot, Wait
+from fulfillment.planning.policies import Policy
+from fulfillment.planning.pull import Pull
+from fulfillment.planning.queue import Entry, Queue
+from fulfillment.planning.ranks import full_rank
+from fulfillment.planning.roll import Roll, waits_of
+from fulfillment.planning.stations import Fits, Laid, Station, give, stations_of
 
-ROUNDS = 2  # a writer holds the discs its drives take now and one more round: a change of mind costs no more
+LEAST_LOOK: Final = 60.0
+MOST_LOOK: Final = 300.0
+"""So long before a drive is free it gets its next disc: about a fetch. Less leaves it idle, more binds too early."""
+ROUNDS: Final = 2  # a writer holds the discs its drives take now and one more round: a change of mind costs no more
+LEAST_HEAD: Final = 100  # jobs of each format that are looked at, at least; else as many as there are writers
+HOUR: Final = 3600.0
+IMAGES_AHEAD: Final = 2  # what comes after them changes too often to be fetched for it
+
+
+class Mode(Enum):
+    """How the queue is worked off: in order; by prices, while it is deep; so that all drives end together."""
+
+    ROLL = "roll"
+    PULL = "pull"
+    FINISH = "finish"
+
+
+class Planner:
+    """Plans over a queue and stations that somebody keeps up to date: rows read anew, or a simulation's own.
+
+    What it gives out leaves the queue and stays on the stations.
+    """
+
+    def __init__(self, stations: Sequence[Station], queue: Queue, policy: Policy) -> None:
+        self.stations = stations
+        self.queue = queue
+        self.policy = policy
+        self._fits = Fits(stations)
+        self._pull = Pull(self._fits, queue)
+
+    def decide(self, now: float) -> Plan:
+        """What to give out now, and why each of the jobs that were looked at waits."""
+        mode = self._mode(now)
+        if mode is Mode.PULL:
+            return Plan(_assignments(self._pull.give_out(now)), {})
+        if mode is Mode.FINISH:
+            return Plan(_assignments(finish.give_out(self.queue, self._fits, now)), {})
+        self._look_ahead(now)
+        rolled = Roll(self._fits, now, open_only=True)
+        waits = rolled.lay_all(self.queue, self._in_turn(self._head(), now))
+        rolled.reset()
+        given, later = self._give_out(rolled.laid, now)
+        served = {one.entry.job.id for one in given}
+        # What is short of blanks stays so while the discs that there are blanks for go out.
+        waits = {job: wait for job, wait in waits.items() if job not in served or wait is Wait.BLANKS}
+        return Plan(_assignments(given), waits, _ahead(later, given))
+
+    def follow(self, now: float, *, split: bool = False) -> tuple[list[Laid], dict[str, Wait]]:
+        """One pass over the whole queue, followed to its end. The stations keep what was laid on them.
+
+        split: every job goes to as many writers as finish it soonest.
+        """
+        rolled = Roll(self._fits, now, open_only=False, split=split)
+        everything = self.queue.head(dict.fromkeys(self.queue.formats(), len(self.queue)))
+        waits = rolled.lay_all(self.queue, self._in_turn(everything, now))
+        return rolled.laid, waits
+
+    def _mode(self, now: float) -> Mode:
+        """Where the policy minds the order, it is left to prices only with an hour of work, none of it due by then.
+
+        An order that a person put first is never left to them.
+        """
+        any_order = self.policy.any_order
+        deep = self._pull.is_deep(now)
+        if not deep and not any_order:
+            return Mode.ROLL
+        if any(entry.job.put_first for entry in self.queue.first()):
+            return Mode.ROLL
+        if any_order:
+            return Mode.PULL if deep else Mode.FINISH
+        ends = now + self._pull.bound
+        in_time = self._pull.bound > HOUR and all((entry.job.due or inf) > ends for entry in self._head())
+        return Mode.PULL if in_time else Mode.ROLL
+
+    def _head(self) -> Iterable[Entry]:
+        most = max(LEAST_HEAD, len(self.stations))
+        return self.queue.head({format_: most for format_ in self.queue.formats()})
+
+    def _look_ahead(self, now: float) -> None:
+        waiting = self.queue.waiting.values()
+        mean_bytes = sum(each.bytes for each in waiting) // max(1, sum(each.discs for each in waiting))
+        for station in self.stations:
+            station.reach = now + min(MOST_LOOK, max(LEAST_LOOK, station.fetch(mean_bytes)))
+
+    def _in_turn(self, head: Iterable[Entry], now: float) -> list[Entry]:
+        """Jobs whose images are not made yet stand behind the others: no drive that is free now waits for them."""
+        entries = self.queue.entries
+        turn = [entries[job.id] for job in self.policy.reorder([entry.job for entry in head], now)]
+        turn.sort(key=lambda entry: (entry.job.image_ready_at or 0.0) > now)
+        return turn
+
+    def _give_out(self, laid: Sequence[Laid], now: float) -> tuple[list[Laid], list[Laid]]:
+        """The discs that their writers take now, and the others, each in the order in which they begin."""
+        given: list[Laid] = []
+        later: list[Laid] = []
+        for one in sorted(laid, key=lambda one: one.slots[0].start):
+            station, job = one.station, one.entry.job
+            if job.image_ready_at is None or job.image_ready_at > now:
+                continue
+            room = 0 if station.view.silent else len(station.free) * ROUNDS - station.outstanding
+            # An image that must be fetched is asked for so much sooner: then it is there when the drive is.
+            due = sum(1 for slot in one.slots if slot.start - one.fetch < station.reach)
+            copies = min(due, max(0, room))
+            if copies:
+                given.append(give(self.queue, one.entry, station, copies, now))
+            if copies < len(one.slots):
+                later.append(Laid(one.entry, station, one.slots[copies:], one.fetch))
+        return given, later
+
+
+def planner_of(snapshot: Snapshot, policy: Policy, now: float) -> Planner:
+    largest: dict[str, int] = {}
+    for job in snapshot.jobs:
+        largest[job.format] = max(job.bytes, largest.get(job.format, 0))
+    queue = Queue(largest)
+    for job in snapshot.jobs:
+        queue.add(job, full_rank(policy, job))
+    return Planner(stations_of(snapshot.writers, now), queue, policy)
 
 
 def plan(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     """The commands to send now. Deterministic; never gives a writer more than it has drives and blanks for."""
-    rolled = _Roll(snapshot.writers, now)
-    waits = rolled.place_all(_in_turn(snapshot.jobs, policy, now))
-    formats = {job.id: job.format for job in snapshot.jobs}
-    sendable = {job.id for job in snapshot.jobs if job.image_ready_at is not None and job.image_ready_at <= now}
-    room = {writer.id: len(writer.drives) * ROUNDS - writer.outstanding for writer in snapshot.writers}
-    chosen: dict[tuple[str, str, str], dict[str, int]] = {}
-    for placed in sorted(rolled.placements, key=lambda disc: disc.start):
-        if room[placed.writer] <= 0 or placed.job not in sendable:
-            continue
-        room[placed.writer] -= 1
-        shares = chosen.setdefault((placed.writer, placed.image, formats[placed.job]), defaultdict(int))
-        shares[placed.job] += 1
-    assignments = tuple(
-        Assignment(writer, image, format_, tuple(Share(job, copies) for job, copies in shares.items()))
-        for (writer, image, format_), shares in chosen.items()
-    )
-    served = {share.job for assignment in assignments for share in assignment.shares}
-    return Plan(assignments, {job: wait for job, wait in waits.items() if job not in served})
+    planner = planner_of(snapshot, policy, now)
+    decided = planner.decide(now)
+    given = {share.job for assignment in decided.assignments for share in assignment.shares}
+    waits = waits_of(planner.queue, planner.stations, now, known=decided.waits.keys() | given)
+    return replace(decided, waits={**waits, **decided.waits})
 
 
-def project(snapshot: Snapshot, policy: Policy, now: float) -> Projection:
+def project(snapshot: Snapshot, policy: Policy, now: float, *, split: bool = False) -> Projection:
     """The same pass, followed to its end: when each job's last disc is verified, and how the fleet stands then."""
-    rolled = _Roll(snapshot.writers, now)
-    rolled.place_all(_in_turn(snapshot.jobs, policy, now))
-    placed: dict[str, list[float]] = defaultdict(list)
-    for disc in rolled.placements:
-        placed[disc.job].append(disc.finish)
+    planner = planner_of(snapshot, policy, now)
+    laid, _ = planner.follow(now, split=split)
+    placed: dict[str, int] = defaultdict(int)
+    ends: dict[str, float] = {}
+    for one in laid:
+        job = one.entry.job.id
+        placed[job] += len(one.slots)
+        ends[job] = max(ends.get(job, now), *(slot.finish for slot in one.slots))
     finishes = dict(snapshot.under_way)
-    for job in snapshot.jobs:
-        if len(placed[job.id]) == job.copies:
-            finishes[job.id] = max(*placed[job.id], finishes.get(job.id, now))
+    for view in snapshot.jobs:
+        if placed[view.id] == view.copies:
+            finishes[view.id] = max(ends[view.id], finishes.get(view.id, now))
         else:
-            finishes.pop(job.id, None)
-    return Projection(finishes, rolled.writers_left())
+            finishes.pop(view.id, None)
+    left = tuple(station.left() for station in planner.stations)
+    return Projection(finishes, left, runs_out(snapshot.writers, _placements(laid), now))
 
 
-def _in_turn(jobs: Sequence[JobView], policy: Policy, now: float) -> Iterator[list[JobView]]:
-    """Jobs of one image and format together, in the order of the first of each group."""
-    head = policy.reorder(sorted(jobs, key=lambda job: full_rank(policy, job)), now)
-    groups: dict[tuple[str, str], list[JobView]] = {}
-    for job in head:
-        groups.setdefault((job.image, job.format), []).append(job)
-    yield from groups.values()
+def _assignments(given: Sequence[Laid]) -> tuple[Assignment, ...]:
+    chosen: dict[tuple[str, str, str, str | None], dict[str, int]] = {}
+    for one in given:
+        group, view, job = one.entry.group, one.station.view, one.entry.job.id
+        if group.format in view.names_drives:
+            by_drive = Counter(view.drives[slot.drive].id for slot in one.slots)
+            parts: list[tuple[str | None, int]] = list(by_drive.items())
+        else:
+            parts = [(None, len(one.slots))]
+        for drive, copies in parts:
+            chosen.setdefault((view.id, group.image, group.format, drive), defaultdict(int))[job] += copies
+    return tuple(
+        Assignment(writer, image, format_, _shares(copies), drive)
+        for (writer, image, format_, drive), copies in chosen.items()
+    )
 
 
-@dataclass(slots=True)
-class _Writer:
-    """A writer's state while discs are placed on it."""
-
-    view: WriterView
-    free_at: dict[str, float]
-    link_free_at: float
-    blanks: dict[str, int]
-    present: dict[str, float] = field(default_factory=dict)
-
-    def image_at(self, job: JobView, now: float) -> float:
-        """When the image could be here, from the cache or over the link."""
-        if job.image in self.view.cached:
-            return now
-        if job.image in self.present:
-            return self.present[job.image]
-        made_at = max(now, job.image_ready_at or now)
-        return max(made_at, self.link_free_at) + fetch_seconds(self.view.rates, job.bytes)
+def _shares(copies: Mapping[str, int]) -> tuple[Share, ...]:
+    return tuple(Share(job, discs) for job, discs in copies.items())
 
 
-class _Roll:
-    """One pass over the queue. Placing a disc moves the drive's, the link's and the bin's state forward."""
+def _ahead(later: Sequence[Laid], given: Sequence[Laid]) -> tuple[Ahead, ...]:
+    """The next images of each writer, beside those that it is given now."""
+    now = {(one.station.id, one.entry.group.image) for one in given}
+    seen: dict[str, set[str]] = defaultdict(set)
+    ahead: list[Ahead] = []
+    for one in later:
+        writer, image = one.station.id, one.entry.group.image
+        images = seen[writer]
+        if (writer, image) in now or image in images or len(images) >= IMAGES_AHEAD:
+            continue
+        images.add(image)
+        ahead.append(Ahead(writer, image, one.entry.job.id, one.slots[0].start))
+    return tuple(ahead)
 
-    def __init__(self, writers: Iterable[WriterView], now: float) -> None:
-        self.now = now
-        self.placements: list[Placement] = []
-        self.writers = [
-            _Writer(
-                view,
-                {drive.id: max(now, drive.free_at) for drive in view.drives},
-                max(now, view.link_free_at),
-                dict(view.blanks),
-            )
-            for view in writers
-        ]
 
-    def place_all(self, groups: Iterable[list[JobView]]) -> dict[str, Wait]:
-        """Places every disc that has a place; returns why a job has discs left, or waits for its turn."""
-        waits: dict[str, Wait] = {}
-        for group in groups:
-            for job in group:
-                waits[job.id] = self._place_job(job)
-        return waits
-
-    def _place_job(self, job: JobView) -> Wait:
-        fitting = [writer for writer in self.writers if job.format in writer.view.formats]
-        if not fitting:
-            return Wait.WRITER
-        if job.image_ready_at is None:
-            return Wait.IMAGE
-        trusted = [writer for writer in fitting if writer.view.id not in job.avoid] or fitting
-        for _ in range(job.copies):
-            # A bad memory of a writer is no reason to wait for blanks elsewhere.
-            stocked = _with_blanks(trusted, job.format) or _with_blanks(fitting, job.format)
-            if not stocked:
-                return Wait.BLANKS
-            self._place_disc(job, stocked)
-        return Wait.DRIVE if job.image_ready_at <= self.now else Wait.IMAGE
-
-    def _place_disc(self, job: JobView, writers: list[_Writer]) -> None:
-        finish, _, writer, drive, start = min(self._options(job, writers), key=lambda option: option[:2])
-        if job.image not in writer.view.cached and job.image not in writer.present:
-            writer.present[job.image] = writer.link_free_at = writer.image_at(job, self.now)
-        writer.free_at[drive] = finish
-        if job.format in writer.blanks:
-            writer.blanks[job.format] -= 1
-        self.placements.append(Placement(job.id, job.image, writer.view.id, drive, start, finish))
-
-    def _options(
-        self, job: JobView, writers: list[_Writer]
-    ) -> Iterator[tuple[float, tuple[str, str], _Writer, str, float]]:
-        """For each writer its soonest drive: (finish, tie-break, writer, drive, start)."""
-        for writer in writers:
-            seconds = disc_seconds(writer.view.rates, job.bytes, job.format)
-            drives = [drive.id for drive in writer.view.drives if job.format in drive.formats]
-            drive = min(drives, key=lambda id_: (writer.free_at[id_], id_))
-            start = max(writer.free_at[drive], writer.image_at(job, self.now))
-            yield start + seconds, (writer.view.id, drive), writer, drive, start
-
-    def writers_left(self) -> tuple[WriterView, ...]:
-        return tuple(
-            replace(
-                writer.view,
-                drives=tuple(replace(drive, free_at=writer.free_at[drive.id]) for drive in writer.view.drives),
-                cached=writer.view.cached | frozenset(writer.present),
-                blanks=writer.blanks,
-                link_free_at=writer.link_free_at,
-            )
-            for writer in self.writers
+def _placements(laid: Iterable[Laid]) -> list[Placement]:
+    return [
+        Placement(
+            one.entry.job.id, one.entry.group.image, one.entry.group.format, one.station.id,
+            one.station.view.drives[slot.drive].id, slot.start, slot.finish,
         )
-
-
-def _with_blanks(writers: list[_Writer], format_: str) -> list[_Writer]:
-    return [writer for writer in writers if _blanks_left(writer.blanks, format_) > 0]
-
-
-def _blanks_left(blanks: Mapping[str, int], format_: str) -> float:
-    return blanks.get(format_, float("inf"))
+        for one in laid
+        for slot in one.slots
+    ]  # fmt: skip

@@ -14,7 +14,7 @@ def quote(standing: Projection, wanted: Sequence[JobView], now: float) -> float 
 
     Costs its own discs only: the queue's work already stands in the drives' `free_at`.
     """
-    finishes = project(Snapshot(tuple(wanted), standing.writers), FirstCome(), now).finishes
+    finishes = project(Snapshot(tuple(wanted), standing.writers), FirstCome(), now, split=True).finishes
     if len(finishes) < len(wanted):
         return None
     return max(finishes.values(), default=now)

@@ -26,14 +26,21 @@ def writer(
     speed: float = 10 * MB,
     busy_until: float = 0.0,
     outstanding: int = 0,
+    by_hand: float = 0.0,
+    names_drives: tuple[str, ...] = (),
+    disk: int | None = None,
+    silent: bool = False,
 ) -> WriterView:
     return WriterView(
         id=name,
-        drives=tuple(DriveView(f"d{n + 1}", frozenset(formats), busy_until) for n in range(drives)),
+        drives=tuple(DriveView(f"d{n + 1}", frozenset(formats), busy_until, by_hand) for n in range(drives)),
         rates=rates(speed),
         cached=frozenset(cached),
         blanks=blanks or {},
         outstanding=outstanding,
+        names_drives=frozenset(names_drives),
+        disk=disk,
+        silent=silent,
     )
 
 
@@ -78,19 +85,26 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             speed=draw(st.sampled_from([2 * MB, 10 * MB])),
             busy_until=draw(st.sampled_from([0.0, 500.0])),
             outstanding=draw(st.integers(0, 4)),
+            by_hand=draw(st.sampled_from([0.0, 0.0, 120.0])),
+            names_drives=tuple(draw(st.sets(formats, max_size=1))),
+            disk=draw(st.sampled_from([None, None, 100 * MB])),
+            silent=draw(st.sampled_from([False, False, False, True])),
         )
         for number in range(draw(st.integers(0, 4)))
     )
+    images = ("image-a", "image-b", "image-c")
+    sizes = {image: draw(st.sampled_from([MB, 600 * MB])) for image in images}
+    ready = {image: draw(st.sampled_from([0.0, 0.0, 900.0, None])) for image in images}
     jobs = tuple(
         job(
             f"job-{number}",
-            draw(st.sampled_from(["image-a", "image-b", "image-c"])),
+            image := draw(st.sampled_from(images)),
             draw(st.integers(1, 8)),
             format=draw(formats),
-            size=draw(st.sampled_from([MB, 600 * MB])),
+            size=sizes[image],
             received_at=float(draw(st.integers(0, 3))),
             sequence=number,
-            image_ready_at=draw(st.sampled_from([0.0, 0.0, 900.0, None])),
+            image_ready_at=ready[image],
             avoid=tuple(draw(st.sets(st.sampled_from(["writer-0", "writer-1"])))),
         )
         for number in range(draw(st.integers(0, 6)))

@@ -52,17 +52,56 @@ def test_a_writer_holds_no_more_than_two_rounds() -> None:
     assert [each.copies for each in decided.assignments] == [3 * ROUNDS - 2]
 
 
-def test_without_enough_blanks_work_goes_to_another_writer_and_then_waits_for_blanks() -> None:
-    few, more = writer("few", cached=("image-a",), blanks={"cd": 1}), writer("more", blanks={"cd": 1})
-    decided = plan(Snapshot((job("one", copies=3),), (few, more)), FIRST_COME, 0.0)
-    assert {each.writer: each.copies for each in decided.assignments} == {"few": 1, "more": 1}
-    none_left = Snapshot((job("one"),), (writer("few", blanks={"cd": 0}),))
-    assert plan(none_left, FIRST_COME, 0.0).waits == {"one": Wait.BLANKS}
-
-
 def test_a_format_nobody_writes_waits_for_a_writer() -> None:
     decided = plan(Snapshot((job("film", format="bd"),), (writer("w"),)), FIRST_COME, 0.0)
     assert decided.waits == {"film": Wait.WRITER}
+
+
+def test_an_image_that_no_disk_can_hold_waits_for_room_and_a_larger_disk_gets_it() -> None:
+    small, large = writer("a-small", disk=50 * MB), writer("b-large", disk=200 * MB)
+    assert plan(Snapshot((job("one"),), (small,)), FIRST_COME, 0.0).waits == {"one": Wait.ROOM}
+    decided = plan(Snapshot((job("one"),), (small, large)), FIRST_COME, 0.0)
+    assert [each.writer for each in decided.assignments] == ["b-large"]
+
+
+def test_a_command_names_its_drive_where_another_drive_of_that_format_is_not_ours() -> None:
+    shared = writer("w", drives=2, formats=("cd", "dvd"), names_drives=("dvd",))
+    queue = (job("film", "image-b", 2, format="dvd"), job("songs", copies=2, sequence=1))
+    decided = plan(Snapshot(queue, (shared,)), FIRST_COME, 0.0)
+    assert {(each.format, each.drive, each.copies) for each in decided.assignments} == {
+        ("dvd", "d1", 1),
+        ("dvd", "d2", 1),
+        ("cd", None, 2),
+    }
+
+
+def test_a_drive_fed_by_hand_is_slower_by_its_persons_time() -> None:
+    by_hand, robot = writer("a-hand", by_hand=100.0), writer("b-robot", busy_until=50.0)
+    decided = plan(Snapshot((job("one"),), (by_hand, robot)), FIRST_COME, 0.0)
+    assert [each.writer for each in decided.assignments] == ["b-robot"]
+    finish = project(Snapshot((job("one"),), (by_hand,)), FIRST_COME, 0.0).finishes["one"]
+    assert finish == 100.0 + 100 * MB / (50 * MB) + disc_seconds(rates(), 100 * MB, "cd")
+
+
+def test_work_for_a_silent_writer_waits_there_and_is_not_sent() -> None:
+    fleet = (writer("gone-quiet", silent=True), writer("snail", speed=0.01 * MB))
+    decided = plan(Snapshot((job("one"),), fleet), FIRST_COME, 0.0)
+    assert (decided.assignments, decided.waits) == ((), {"one": Wait.DRIVE})
+
+
+def test_the_next_images_of_each_writer_are_named_and_no_more_than_two() -> None:
+    queue = tuple(job(name, f"image-{name}", 2, sequence=number) for number, name in enumerate("abcde"))
+    decided = plan(Snapshot(queue, (writer("w", drives=4, outstanding=6),)), FIRST_COME, 0.0)
+    assert [each.image for each in decided.assignments] == ["image-a"]
+    assert [(each.writer, each.image, each.job) for each in decided.ahead] == [
+        ("w", "image-b", "b"),
+        ("w", "image-c", "c"),
+    ]
+
+
+def test_an_image_that_is_not_made_yet_is_not_named_ahead() -> None:
+    queue = (job("first", copies=2), job("later", "image-b", sequence=1, image_ready_at=900.0))
+    assert plan(Snapshot(queue, (writer("w"),)), FIRST_COME, 0.0).ahead == ()
 
 
 def test_a_job_whose_image_is_being_made_is_projected_but_not_sent() -> None:
@@ -94,13 +133,21 @@ def test_a_plan_is_always_carried_out_by_writers_that_can(snapshot: Snapshot) ->
     taken: Counter[str] = Counter()
     blanks: Counter[tuple[str, str]] = Counter()
     for assignment in decided.assignments:
-        assert assignment.format in fleet[assignment.writer].formats
+        sent_to = fleet[assignment.writer]
+        assert assignment.format in sent_to.formats
+        assert not sent_to.silent
+        if assignment.format in sent_to.names_drives:
+            named = next(drive for drive in sent_to.drives if drive.id == assignment.drive)
+            assert assignment.format in named.formats
+        else:
+            assert assignment.drive is None
         taken[assignment.writer] += assignment.copies
         blanks[assignment.writer, assignment.format] += assignment.copies
         for share in assignment.shares:
             assert share.copies > 0
             assert (jobs[share.job].image, jobs[share.job].format) == (assignment.image, assignment.format)
             assert jobs[share.job].image_ready_at == 0.0
+            assert sent_to.disk is None or jobs[share.job].bytes <= sent_to.disk
             sent[share.job] += share.copies
     assert all(copies <= jobs[name].copies for name, copies in sent.items())
     for name, count in taken.items():
@@ -118,7 +165,7 @@ def test_the_same_snapshot_gives_the_same_plan(snapshot: Snapshot) -> None:
 @given(snapshots())
 def test_nothing_waits_for_a_drive_while_the_whole_fleet_stands_idle(snapshot: Snapshot) -> None:
     idle = tuple(
-        replace(each, outstanding=0, drives=tuple(replace(drive, free_at=0.0) for drive in each.drives))
+        replace(each, outstanding=0, silent=False, drives=tuple(replace(drive, free_at=0.0) for drive in each.drives))
         for each in snapshot.writers
     )
     decided = plan(replace(snapshot, writers=idle), FIRST_COME, 0.0)
