@@ -30,7 +30,7 @@ class FileView(WriterDoor):
         """The file with that digest, whole or by `Range`; 404 unless this writer has work that needs it."""
         image = image_for(cast(Writer, request.user), sha256) if wire.IS_SHA256.match(sha256) else None
         if image is None:
-            raise NotFound("This writer has no unfinished write of that image.")
+            raise NotFound("This writer has no unfinished work with that image.")
         try:
             return serve_image(request._request, image)
         except FileNotFoundError:  # an operator can put it back: the agent asks again after any 5xx

@@ -11,16 +11,19 @@ from typing import Final
 
 from django.db import transaction
 
+from devices import lifecycle as at_devices
 from devices import trouble
+from devices.agent import wire
 from devices.intake import ImageRef, NotAccepted, queue_write
-from devices.models import Writer
-from fulfillment import lifecycle
+from devices.models import Drive, Writer
+from devices.wording import drive_name
+from fulfillment import lifecycle, snapshot
 from fulfillment.models import Job, WriteShare
 from fulfillment.planning.model import Assignment, Plan, Wait
 
 log = logging.getLogger(__name__)
 
-HOLDS: Final = {Wait.BLANKS, Wait.WRITER}  # somebody has to do something; the other waits end by themselves
+HOLDS: Final = frozenset(snapshot.PLANNERS_HOLDS)  # somebody has to do something; the other waits end by themselves
 ACTOR: Final = "tick"
 MOST_NAMED: Final = 15
 STEP: Final = "fulfillment.queue-write"
@@ -43,7 +46,7 @@ def apply(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> int:
     def queue(first: Job) -> None:
         for assignment in by_first[first]:
             try:
-                _queue(assignment, by_id, writers[int(assignment.writer)], now)
+                _queue(assignment, by_id, writers[int(assignment.writer)], plan.waits, now)
                 queued.append(assignment)
             except _Overtaken:
                 continue
@@ -56,18 +59,23 @@ def apply(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> int:
     return len(queued)
 
 
-def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now: dt.datetime) -> None:
+def _queue(
+    assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, waits: Mapping[str, Wait], now: dt.datetime
+) -> None:
     shares = [(jobs[share.job], share.copies) for share in assignment.shares]
     image = shares[0][0].image
-    text = f"{assignment.copies} on {writer.name}"
+    text = f"{assignment.copies} on {writer.name}" + (f", {drive_name(assignment.drive)}" if assignment.drive else "")
     # A dropped assignment must leave the rows in memory as they were read, too.
     revisions = [(job, job.state, job.reason, job.revision) for job, _ in shares]
     try:
         with transaction.atomic():
             # In one order everywhere: two ticks with the same jobs in two orders would be a deadlock.
             for job, _ in sorted(shares, key=lambda share: share[0].pk):
-                if not lifecycle.move_job(job, Job.State.WRITING, actor=ACTOR, now=now, text=text):
+                reason = _rest_of(waits.get(str(job.pk)))
+                if not lifecycle.move_job(job, Job.State.WRITING, actor=ACTOR, now=now, reason=reason, text=text):
                     raise _Overtaken
+            if _is_taken(assignment, writer):
+                raise _Overtaken
             write = queue_write(
                 uuid=uuid.uuid4(),
                 writer=writer,
@@ -75,6 +83,7 @@ def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now:
                 format=assignment.format,
                 title=shares[0][0].title,
                 copies=assignment.copies,
+                drive=assignment.drive,
                 reference=_orders(job for job, _ in shares),
                 actor=ACTOR,
                 now=now,
@@ -87,6 +96,20 @@ def _queue(assignment: Assignment, jobs: Mapping[str, Job], writer: Writer, now:
     log.info("write queued: %s of %s", text, shares[0][0].title, extra=write.about)
 
 
+def _rest_of(wait: Wait | None) -> str:
+    """Why the discs of a job that are not under way are not, where somebody has to do something about it."""
+    return wait if wait is not None and wait in HOLDS else ""
+
+
+def _is_taken(assignment: Assignment, writer: Writer) -> bool:
+    """Whether somebody at the console took a drive since the snapshot, into which these discs might go."""
+    at_devices.hold_writer(writer.pk)  # the console does so as well before it takes a drive
+    held = Drive.objects.filter(writer=writer, gone=False).exclude(held_for="")
+    if assignment.drive:
+        return held.filter(ident=assignment.drive).exists()
+    return any(drive.role == wire.Role.COPIER and assignment.format in drive.formats for drive in held)
+
+
 def _orders(jobs: Iterable[Job]) -> str:
     """The orders a write is for, as its log lines name them: as many as there is room for."""
     numbers = sorted({job.order for job in jobs})
@@ -94,9 +117,10 @@ def _orders(jobs: Iterable[Job]) -> str:
 
 
 def _note_wait(job: Job, wait: Wait, now: dt.datetime) -> None:
-    """A job with discs under way stays «writing»; another waits, or is held until somebody helps."""
-    if job.state == Job.State.WRITING:
-        return
+    """A job with discs under way stays «writing» and says what its rest waits for; another waits or is held."""
+    reason: str = wait
     state = Job.State.HELD if wait in HOLDS else Job.State.WAITING
-    if (job.state, job.reason) != (state, wait):
-        lifecycle.move_job(job, state, actor=ACTOR, now=now, reason=wait)
+    if job.state == Job.State.WRITING:
+        state, reason = Job.State.WRITING, _rest_of(wait)
+    if (job.state, job.reason) != (state, reason):
+        lifecycle.move_job(job, state, actor=ACTOR, now=now, reason=reason)

@@ -1,10 +1,19 @@
+import sys
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.core.checks import register
+from django.core.exceptions import ImproperlyConfigured
 
 
 class FulfillmentConfig(AppConfig):
     name = "fulfillment"
 
     def ready(self) -> None:
-        from fulfillment import ranking  # noqa: PLC0415  (its models are ready only now)
+        from fulfillment import checks  # noqa: PLC0415  (its models are ready only now)
 
-        ranking.policy()  # a policy that can't be used stops every process at its start, not an order at its end
+        register(checks.usable_policy)
+        # manage.py runs the checks and shows them all; gunicorn and Celery heed none, so they are stopped here.
+        if Path(sys.argv[0]).name != "manage.py":
+            for fault in checks.usable_policy(None):
+                raise ImproperlyConfigured(f"{fault.msg} {fault.hint}")

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from archive.models import Image
-from fulfillment import dates, lifecycle, ranking
+from fulfillment import dates, learning, lifecycle, ranking
 from fulfillment.models import Allocation, Job, JobEvent, Paper, Service, Shipment, ShipmentEvent
 from fulfillment.progress import recall_cancelled
 
@@ -60,13 +60,17 @@ def accept(wanted: WantedShipment, *, actor: str, now: dt.datetime) -> Shipment:
             ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, new=shipment.state, text="accepted")
             arrive_on = min(filter(None, (wanted.promised_on, wanted.wanted_on)), default=None)
             due = dates.due(arrive_on, wanted.service, str(shipment.country)) if arrive_on else None
+            policy, rates = ranking.in_force(now), learning.typical_rates()
             for line in wanted.lines:
-                _make_job(shipment, line, due=due, actor=actor, now=now)
+                job = _job(shipment, line, due)
+                ranking.place(job, policy, rates)
+                job.save(force_insert=True)
+                JobEvent.objects.create(job=job, at=now, actor=actor, new=job.state, text="accepted")
     return shipment
 
 
-def _make_job(shipment: Shipment, line: WantedLine, *, due: dt.datetime | None, actor: str, now: dt.datetime) -> None:
-    job = Job(
+def _job(shipment: Shipment, line: WantedLine, due: dt.datetime | None) -> Job:
+    return Job(
         id=uuid.uuid4(),
         reference=line.reference,
         shipment=shipment,
@@ -78,9 +82,6 @@ def _make_job(shipment: Shipment, line: WantedLine, *, due: dt.datetime | None, 
         due=due,
         received_at=shipment.received_at,
     )
-    job.rank = ranking.rank_of(job)
-    job.save(force_insert=True)
-    JobEvent.objects.create(job=job, at=now, actor=actor, new=job.state, text="accepted")
 
 
 def cancel(shipment: Shipment, *, actor: str, now: dt.datetime, text: str = "", even_packed: bool = False) -> bool:

@@ -1,22 +1,57 @@
-"""What staff do by hand: hold and release jobs, pack and ship parcels. False: the state doesn't allow it."""
+"""What staff do by hand: put jobs first, hold and release them, pack and ship parcels. False: its state forbids it."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from typing import Final
 
 from django.db import transaction
 
-from fulfillment import allocation, estimates, lifecycle
+from devices.text import clean
+from fulfillment import allocation, estimates, learning, lifecycle, ranking
 from fulfillment.models import Job, Shipment
 
-HELD_BY_HAND = "Held by an operator."
+HELD_BY_HAND: Final = "Held by an operator"  # how the reason of such a job begins
+PUT_FIRST: Final = "put first"
+PUT_BACK: Final = "no longer put first"
 
 
-def hold(job: Job, actor: str, now: dt.datetime) -> bool:
+def with_their_orders(jobs: Iterable[Job]) -> list[Job]:
+    """These jobs and all others of their parcels: a parcel leaves whole, so its jobs come first together."""
+    shipments = {job.shipment_id for job in jobs}
+    return list(Job.objects.filter(shipment__in=shipments).select_related("image").order_by("pk"))
+
+
+def put_first(job: Job, actor: str, now: dt.datetime) -> bool:
+    """Before all others; of several that were put first, the last one foremost."""
+    return _put(job, now, PUT_FIRST, actor, now)
+
+
+def put_back(job: Job, actor: str, now: dt.datetime) -> bool:
+    """To where the policy puts it."""
+    return _put(job, None, PUT_BACK, actor, now)
+
+
+def _put(job: Job, at: dt.datetime | None, text: str, actor: str, now: dt.datetime) -> bool:
+    policy, rates = ranking.in_force(now), learning.typical_rates()
+    with transaction.atomic():
+        lifecycle.hold_row(job)  # a tick that moves it at this moment is no reason to refuse
+        if job.state not in Job.OPEN or (at is None and job.put_first_at is None):
+            return False
+        job.put_first_at = at
+        ranking.place(job, policy, rates)
+        place = {column: getattr(job, column) for column in ranking.PLACE}
+        Job.objects.filter(pk=job.pk).update(put_first_at=at, **place)
+        return lifecycle.move_job(job, Job.State(job.state), actor=actor, now=now, reason=job.reason, text=text)
+
+
+def hold(job: Job, actor: str, now: dt.datetime, why: str = "") -> bool:
     """No new disc is begun for it; discs under way are finished and kept for it."""
     if job.state not in {Job.State.WAITING, Job.State.WRITING}:
         return False
-    return lifecycle.move_job(job, Job.State.HELD, actor=actor, now=now, reason=HELD_BY_HAND)
+    reason = clean(f"{HELD_BY_HAND}: {why}" if why else f"{HELD_BY_HAND}.", 200)
+    return lifecycle.move_job(job, Job.State.HELD, actor=actor, now=now, reason=reason)
 
 
 def release(job: Job, actor: str, now: dt.datetime) -> bool:

@@ -40,7 +40,11 @@ def newest(now: dt.datetime) -> tuple[PlanRun, Projection] | None:
 
 def read(run: PlanRun) -> Projection:
     stored = run.projection
-    return Projection(finishes=stored["finishes"], writers=tuple(_writer(writer) for writer in stored["writers"]))
+    return Projection(
+        finishes=stored["finishes"],
+        writers=tuple(_writer(writer) for writer in stored["writers"]),
+        blanks_until=stored.get("blanks_until", {}),
+    )
 
 
 def sweep(now: dt.datetime) -> int:
@@ -51,7 +55,16 @@ def sweep(now: dt.datetime) -> int:
 
 
 def _writer(stored: dict[str, Any]) -> WriterView:
-    drives = tuple(DriveView(drive["id"], frozenset(drive["formats"]), drive["free_at"]) for drive in stored["drives"])
+    drives = tuple(
+        DriveView(
+            drive["id"],
+            frozenset(drive["formats"]),
+            drive["free_at"],
+            drive.get("by_hand", 0.0),
+            Rates(**drive["rates"]) if drive.get("rates") else None,
+        )
+        for drive in stored["drives"]
+    )
     return WriterView(
         id=stored["id"],
         drives=drives,
@@ -60,6 +73,7 @@ def _writer(stored: dict[str, Any]) -> WriterView:
         blanks=stored["blanks"],
         link_free_at=stored["link_free_at"],
         outstanding=stored["outstanding"],
+        disk=stored.get("disk"),
     )
 
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from devices import trouble
+from devices import fleet, trouble
+from devices.agent import wire
 from devices.intake import cancel_write, changed_writes, mark_read
-from devices.models import Write, Writer
-from devices.states import WRITE_OPEN, WriterState, WriteState
+from devices.models import Disc, Drive, Write
+from devices.states import WRITE_OPEN, DiscState, WriteState
 from fulfillment import allocation, lifecycle
+from fulfillment.console import progress as copies
 from fulfillment.models import Job, Paper, Shipment, WriteShare
 
 BATCH: Final = 200
@@ -24,7 +26,7 @@ GIVE_STOCK: Final = "fulfillment.give-stock"
 
 
 def read_writes(now: dt.datetime) -> int:
-    """Takes up every write that changed: allocates its good discs, and moves the jobs it was for."""
+    """Takes up every write that changed: allocates its good discs, and moves the jobs or the copy it was for."""
     step = "fulfillment.read-write"
     writes = changed_writes(BATCH, trouble.left_alone(step, now))
     return trouble.each(step, writes, lambda write: _read_write(write, now), now)
@@ -34,19 +36,37 @@ def _read_write(write: Write, now: dt.datetime) -> None:
     allocation.allocate_write(write, now)
     for job in Job.objects.filter(shares__write=write).distinct():
         settle(job, now)
+    copies.follow_write(write, now)
     mark_read(write.pk, write.revision)
 
 
 def recall_writes(now: dt.datetime) -> None:
     """Takes back what a writer that fell out was never sent: its jobs go to another one."""
-    at_work = Writer.objects.filter(
-        state__in=[WriterState.IDLE, WriterState.BUSY], enabled=True, draining=False, maintenance=False
-    )
-    stranded = Write.objects.filter(state=WriteState.QUEUED, cancel_requested=False).exclude(writer__in=at_work)
+    ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
+    shared = Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
+    there = [writer.pk for writer in (*fleet.at_work(), *fleet.suspects())]
+    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=there)
     step = "fulfillment.recall-write"
-    shared = stranded.filter(Exists(WriteShare.objects.filter(write=OuterRef("pk"))))
-    writes = shared.exclude(pk__in=trouble.left_alone(step, now))[:BATCH]
-    trouble.each(step, writes, lambda write: cancel_write(write, ACTOR, now), now)
+    writes = shared.filter(stranded | Q(pk__in=_astray(shared))).exclude(pk__in=trouble.left_alone(step, now))
+    trouble.each(step, writes[:BATCH], lambda write: cancel_write(write, ACTOR, now), now)
+
+
+def _astray(writes: QuerySet[Write]) -> list[int]:
+    """Writes with discs to begin that might go into a drive that somebody holds, or must go into one that is not ours
+    any more: planned anew, they go elsewhere."""
+    copiers = Drive.objects.filter(role=wire.Role.COPIER, gone=False)
+    held = [(drive.writer_id, set(drive.formats)) for drive in copiers.exclude(held_for="")]
+    waiting = writes.filter(Exists(Disc.objects.filter(write=OuterRef("pk"), state=DiscState.PLANNED)))
+    named = list(waiting.exclude(drive="").only("writer_id", "drive"))
+    drives = copiers.filter(writer__in={write.writer_id for write in named})
+    usable = {(drive.writer_id, drive.ident) for drive in drives if drive.takes_work}
+    astray = [write.pk for write in named if (write.writer_id, write.drive) not in usable]
+    free = waiting.filter(drive="", writer__in={writer for writer, _ in held}).only("writer_id", "format")
+    return astray + [
+        write.pk
+        for write in free
+        if any(write.writer_id == writer and write.format in formats for writer, formats in held)
+    ]
 
 
 def recall_cancelled(shipment: Shipment, *, actor: str, now: dt.datetime) -> None:

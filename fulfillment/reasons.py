@@ -11,6 +11,7 @@ TEXTS: Final[dict[str, str]] = {
     Wait.IMAGE: "The disc image is being mastered. Writing starts when it is done.",
     Wait.BLANKS: "Waiting for blank discs. The work goes on when they are loaded.",
     Wait.WRITER: "Waiting for a writer of this format. The work goes on when one is back.",
+    Wait.ROOM: "Waiting for a writer whose disk can hold the image. The work goes on when there is one.",
     "too-many-bad-discs": "Several discs failed their check. Somebody looks at it before more are written.",
 }
 

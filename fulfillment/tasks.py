@@ -9,12 +9,20 @@ from devices.nudging import send_soon
 from devices.tasks import nudge as nudge_devices
 from fulfillment import papers
 from fulfillment import tick as turn
+from fulfillment.console import bringing
 
 
 @shared_task(name="fulfillment.tick")
 def tick() -> None:
     if turn.run(timezone.now()):
         nudge_devices()
+
+
+# Longer than a tick's. A quarter of the broker's visibility timeout at most, or a message runs twice.
+@shared_task(name="fulfillment.bring_images", time_limit=3600, soft_time_limit=3540)
+def bring_images() -> None:
+    if bringing.bring_waiting():
+        nudge()
 
 
 @shared_task(name="fulfillment.print_papers")

@@ -1,4 +1,4 @@
-"""One turn of the plant: read what the writers did, plan, send, and roll the dates forward."""
+"""One turn of the plant: read what the writers did, plan, make room, send, and roll the dates forward."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from devices import trouble
-from devices.models import Write
-from devices.states import WriteState
-from fulfillment import apply, estimates, plan_runs, progress, ranking, snapshot
+from devices.models import Read, Write, Writer
+from devices.states import WRITE_OPEN
+from fulfillment import apply, caching, estimates, learning, plan_runs, progress, ranking, snapshot
+from fulfillment.console import progress as copies
 from fulfillment.models import Job, PlanRun, Shipment
 from fulfillment.planning.model import Plan
 from fulfillment.planning.planner import plan
 
 ROLL_EVERY: Final = dt.timedelta(seconds=15)
+NOTHING: Final = Plan((), {})
 
 
 def run(now: dt.datetime) -> int:
     """Returns how many writes were queued. Harmless when run twice, or twice at once."""
     progress.recall_writes(now)
     changed = progress.read_writes(now)
+    copies.run(now)
     progress.use_stock(now)
     progress.finish_leftovers(now)
     trouble.sweep(_wanted())
-    queued = 0
-    if jobs := snapshot.open_jobs(trouble.left_alone(apply.STEP, now)):
+    ranking.rerank(now)
+    jobs, decided = snapshot.open_jobs(trouble.left_alone(apply.STEP, now)), NOTHING
+    if jobs:
         jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, now), now)
-        queued = apply.apply(decided, jobs, now)
+    caching.keep(decided, jobs, now)
+    queued = apply.apply(decided, jobs, now)
+    learning.learn_from_log(now)
     if changed or queued or _roll_due(now):
         roll(now)
     return queued
@@ -38,9 +44,12 @@ def run(now: dt.datetime) -> int:
 def _wanted() -> dict[str, QuerySet[Any]]:
     """What each step has to do with; the trouble of anything else is over."""
     jobs, shipments = Job.objects.filter(state__in=Job.OPEN), Shipment.objects
-    job_steps = ("plan", "roll", "queue-write", "note-wait", "give-stock", "settle-job")
+    job_steps = ("plan", "rank", "roll", "queue-write", "note-wait", "give-stock", "settle-job")
     return {f"fulfillment.{step}": jobs for step in job_steps} | {
-        "fulfillment.recall-write": Write.objects.filter(state=WriteState.QUEUED, cancel_requested=False),
+        caching.STEP: Writer.objects.filter(enabled=True),
+        copies.STEP: copies.waiting(),
+        copies.READ_STEP: Read.objects.filter(revision__gt=F("revision_read")),
+        "fulfillment.recall-write": Write.objects.filter(state__in=WRITE_OPEN, cancel_requested=False),
         "fulfillment.finish-shipment": shipments.filter(state=Shipment.State.PREPARING),
         "fulfillment.estimate": shipments.filter(state__in=[Shipment.State.PREPARING, Shipment.State.READY]),
     }
@@ -48,7 +57,7 @@ def _wanted() -> dict[str, QuerySet[Any]]:
 
 def roll(now: dt.datetime) -> None:
     """Stores a new roll-forward, from which every date is read, and moves the estimates with it."""
-    jobs, policy = snapshot.open_jobs(), ranking.policy()
+    jobs, policy = snapshot.open_jobs(), ranking.in_force(now)
     _, (run, projection) = trouble.together(
         "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now), policy, now), now
     )
@@ -58,7 +67,7 @@ def roll(now: dt.datetime) -> None:
 
 
 def _decide(jobs: Sequence[Job], now: dt.datetime) -> Plan:
-    return plan(snapshot.take(jobs, now), ranking.policy(), now.timestamp())
+    return plan(snapshot.take(jobs, now), ranking.in_force(now), now.timestamp())
 
 
 def _roll_due(now: dt.datetime) -> bool:

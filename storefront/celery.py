@@ -53,6 +53,6 @@ def log_like_all_others(**kwargs: Any) -> None:
     """Worker and beat keep the shop's own logging: with a receiver, Celery sets up none."""
     from django.conf import settings  # noqa: PLC0415  (this module is loaded before the settings are)
 
-    from storefront.logs import configure_server  # noqa: PLC0415
+    from storefront.logs import configure_server  # noqa: PLC0415  (only once the process is set up)
 
     configure_server(settings.LOGGING)

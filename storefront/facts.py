@@ -6,7 +6,7 @@ Another kind of alert is another function in `SOURCES`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,9 +14,10 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from archive.formats import FORMATS
 from archive.models import Image, ImageState
+from devices import silence
 from devices.models import Trouble, Writer
 from devices.states import FOR_A_PERSON
-from fulfillment import reasons
+from fulfillment import caching, choosing, reasons, shortages
 from fulfillment.models import Job, Paper, Shipment, ShipmentEvent
 from fulfillment.operators import HELD_BY_HAND
 from fulfillment.planning.model import Wait
@@ -137,8 +138,9 @@ def nights_without_reconciling(now: dt.datetime) -> Iterator[Fact]:
 
 
 def held_work(now: dt.datetime) -> Iterator[Fact]:
-    """One fact for each reason and format: a shortage of blanks is one matter, however many jobs wait for them."""
-    held = Job.objects.filter(state=Job.State.HELD).exclude(reason=HELD_BY_HAND)
+    """One fact for each reason and format; blanks are a matter of their own."""
+    held = Job.objects.filter(state=Job.State.HELD).exclude(reason=Wait.BLANKS)
+    held = held.exclude(reason__startswith=HELD_BY_HAND)  # whoever did that knows
     by = ("reason", "format")  # always the same ones of too many, or alerts would come and go
     for row in held.values(*by).annotate(jobs=Count("pk"), discs=Sum("copies")).order_by(*by)[:MOST]:
         reason, label = row["reason"], FORMATS[row["format"]].label
@@ -146,18 +148,55 @@ def held_work(now: dt.datetime) -> Iterator[Fact]:
 
 
 def _kind_of_hold(reason: str) -> str:
-    return {Wait.BLANKS.value: "media-needed", Wait.WRITER.value: "writer-needed"}.get(reason, "work-set-aside")
+    return "writer-needed" if reason in {Wait.WRITER.value, Wait.ROOM.value} else "work-set-aside"
 
 
 def _held_text(reason: str, row: Mapping[str, Any], label: str) -> str:
-    what = f"{row['jobs']} job{'s' if row['jobs'] != 1 else ''} for {row['discs']} × {label}"
-    if reason == Wait.BLANKS.value:
-        return f"{what} wait for blanks. Load some and they go on by themselves."
+    what = f"{_counted(row['jobs'], 'job')} for {row['discs']} × {label}"
     if reason == Wait.WRITER.value:
         return f"{what} wait for a writer of this format. Bring one back, or resume one that is draining."
+    if reason == Wait.ROOM.value:
+        return (
+            f"{what} wait for a writer whose disk can hold their images. Raise disk_limit, or give one a larger disk."
+        )
     held = Job.objects.filter(state=Job.State.HELD, reason=reason, format=row["format"]).order_by("rank")
     named = ", ".join(held.values_list("reference", flat=True)[:NAMED])
     return f"{what} set aside: {reasons.text(reason)} Look at it, then release: {named}."
+
+
+def shortages_of_blanks(now: dt.datetime) -> Iterator[Fact]:
+    """One for each format, however many jobs and writers it stops."""
+    for short in shortages.of_blanks():
+        what = " or ".join(sorted(short.kinds)) or FORMATS[short.format].label
+        where = f" in {_named(short.writers)} and no other writer at work has any" if short.writers else ""
+        amiss = f"{what} blanks are used up{where}"
+        if short.left:
+            amiss = f"Too few {what} blanks: {short.left} left in {_named(short.writers)}"
+        waits = f"{_counted(short.jobs, 'job')}, {_counted(short.discs, 'disc')} wait"
+        text = f"{amiss}; {waits}. Load some; work goes on by itself."
+        yield Fact("media-needed", f"{Wait.BLANKS.value}:{short.format}", text)
+
+
+def full_disks(now: dt.datetime) -> Iterator[Fact]:
+    """Room is made by itself where it may be; here all that lies there is being written, or wanted next."""
+    waiting: dict[Writer, list[str]] = {}
+    for writer, need in caching.stuck(now):
+        waiting.setdefault(writer, []).append(need.title)
+    for writer, titles in waiting.items():
+        text = (
+            f"{writer.name}'s disk has no room for {_counted(len(titles), 'image')} ({_named(titles)}), and nothing "
+            "on it may be dropped. Its writes wait until others there are done. Raise its disk_limit, or free its disk."
+        )
+        yield Fact("disk-full", str(writer.uuid), text)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def writers_that_wait_for_a_person(now: dt.datetime) -> Iterator[Fact]:
@@ -165,6 +204,25 @@ def writers_that_wait_for_a_person(now: dt.datetime) -> Iterator[Fact]:
         for reason in writer.reasons:
             if reason["keyword"] in FOR_A_PERSON:
                 yield Fact("writer-waits", f"{writer.uuid}:{reason['keyword']}", f"{writer.name}: {reason['text']}")
+
+
+def a_server_that_hears_nobody(now: dt.datetime) -> Iterator[Fact]:
+    """Many writers fell silent in one minute: more likely the server's own network, or its door for reports."""
+    if (doubt := silence.doubt()) is not None:
+        text = (
+            f"{doubt.silent} of {doubt.fleet} writers fell silent within a minute. The server suspects itself: none is "
+            "set offline, and their work stays theirs. Look at its network and at its web processes."
+        )
+        yield Fact("server-hears-nobody", str(doubt.pk), text)
+
+
+def a_policy_out_of_force(now: dt.datetime) -> Iterator[Fact]:
+    if (choice := choosing.newest()) and choice.failure:
+        text = (
+            f"The policy {choice.policy} failed and is out of force: {choice.failure[:600]} "
+            "Jobs are made in order of receipt. Mend it, then choose it or another in the admin: Choices of policy."
+        )
+        yield Fact("policy-failed", str(choice.pk), text)
 
 
 def failed_papers(now: dt.datetime) -> Iterator[Fact]:
@@ -219,8 +277,12 @@ SOURCES: Final[tuple[Callable[[dt.datetime], Iterator[Fact]], ...]] = (
     parcels_to_unpack,
     nights_without_reconciling,
     held_work,
+    shortages_of_blanks,
+    full_disks,
     set_aside,
     writers_that_wait_for_a_person,
+    a_server_that_hears_nobody,
+    a_policy_out_of_force,
     failed_papers,
     failed_images,
     failed_mail,

@@ -9,7 +9,7 @@ import datetime as dt
 import ipaddress
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from axes.helpers import get_cool_off
 from django.conf import settings
@@ -22,6 +22,8 @@ from django.utils.crypto import salted_hmac
 from storefront.models import Tally
 
 Limit = tuple[int, int]  # how often, in how many seconds
+# A request that came in the last moment of a span may find its row only in the next one: gone, it would be refused.
+KEPT: Final = dt.timedelta(minutes=1)
 
 
 def take(key: str, limit: Limit, now: dt.datetime) -> int:
@@ -34,7 +36,7 @@ def take(key: str, limit: Limit, now: dt.datetime) -> int:
         return 0
     _, made = tally.get_or_create(key=key, ends_at=ends_at, defaults={"count": 0})
     if made:
-        Tally.objects.filter(ends_at__lt=now).delete()
+        Tally.objects.filter(ends_at__lt=now - KEPT).delete()
     if free.update(count=F("count") + 1):  # new, or made by somebody else meanwhile
         return 0
     return max(1, math.ceil((ends_at - now).total_seconds()))

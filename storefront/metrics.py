@@ -16,8 +16,8 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from devices.models import BlankBin, Disc, Write, Writer
-from devices.states import DiscState, WriterState, WriteState
+from devices.models import BlankBin, Disc, Drive, Read, SelfDoubt, Write, Writer
+from devices.states import DiscState, ReadState, WriterState, WriteState
 from fulfillment.models import Allocation, Job, PlanRun
 from fulfillment.reasons import TEXTS
 from storefront import broker
@@ -35,7 +35,11 @@ class PlantCollector(Collector):
         yield from _jobs(now)
         yield _by_state("writes", "Writes by state.", Write, WriteState.values)
         yield _by_state("discs", "Discs by state, since the beginning.", Disc, DiscState.values)
+        yield _by_state("reads", "Discs copied in from source drives, by state.", Read, ReadState.values)
         yield from _writers(now)
+        yield from _drives()
+        doubts = SelfDoubt.objects.filter(ended_at=None).exists()
+        yield _gauge("server_doubts_itself", "1 while so many writers are silent that the server may be deaf.", doubts)
         yield _blanks()
         yield from _mails(now)
         yield _alerts()
@@ -97,6 +101,20 @@ def _writers(now: dt.datetime) -> Iterator[Metric]:
     yield reasons
     silent = [(writer.name, _age(writer.last_seen, now)) for writer in writers if writer.last_seen]
     yield _labelled("writer_silent_seconds", "Since the writer's last report.", "writer", silent)
+
+
+def _drives() -> Iterator[Metric]:
+    """Over the life of each drive that its agent names."""
+    drives = list(Drive.objects.filter(gone=False, writer__enabled=True).select_related("writer"))
+    for name, text, column in (
+        ("drive_discs", "Discs begun.", "discs"),
+        ("drive_failures", "Discs that ended bad or unknown.", "failures"),
+        ("drive_seconds", "Time spent on discs.", "seconds"),
+    ):
+        counter = CounterMetricFamily(f"spindle_{name}", text, labels=["writer", "drive"])
+        for drive in drives:
+            counter.add_metric([drive.writer.name, drive.ident], getattr(drive, column))
+        yield counter
 
 
 def _blanks() -> GaugeMetricFamily:

@@ -17,7 +17,8 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from fulfillment.models import Shipment
+from fulfillment.console import showing
+from fulfillment.models import Copy, Shipment
 from storefront.models import Alert, Mail, Order
 from storefront.pricing import format_amount
 
@@ -66,6 +67,22 @@ def post_alert(alert: Alert, now: dt.datetime) -> None:
             "to": settings.SPINDLE_STAFF_MAIL,
             "subject": f"{settings.SPINDLE_NAME}: {alert.kind.replace('-', ' ')}",
             "text": f"{alert.text}\n\nAll that is open: {link}\n",
+            "created_at": now,
+            "next_try_at": now,
+        },
+    )
+
+
+def post_copy_ended(copy: Copy, now: dt.datetime) -> None:
+    """To whoever started a copy by hand: how it ended, and what next."""
+    word = showing.WORDS[Copy.State(copy.state)]
+    context = {"copy": copy, "word": word, "link": settings.SPINDLE_BASE_URL + copy.get_absolute_url()}
+    Mail.objects.get_or_create(
+        key=f"copy-{copy.pk}",
+        defaults={
+            "to": copy.email,
+            "subject": f"{copy.title}: {word}"[:200],
+            "text": render_to_string("mail/copy_ended.txt", context | {"shop_name": settings.SPINDLE_NAME}),
             "created_at": now,
             "next_try_at": now,
         },

@@ -1,4 +1,7 @@
-"""Reads what became of shipments and jobs, and moves their orders on. May run twice, or twice at once."""
+"""Reads what became of shipments and jobs, and moves their orders on; tells how copies by hand ended.
+
+May run twice, or twice at once.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from django.db import transaction
 
 from devices import trouble
 from fulfillment import intake
-from fulfillment.models import Job, Shipment
+from fulfillment.console import intake as console
+from fulfillment.models import Copy, Job, Shipment
 from storefront import lifecycle, outbox
 from storefront.models import Order
 
@@ -25,7 +29,10 @@ def read(now: dt.datetime) -> int:
     read = trouble.each(step, jobs, lambda job: _read_job(job, now), now)
     step = "storefront.read-shipment"
     shipments = intake.changed_shipments(without=trouble.left_alone(step, now))
-    return read + trouble.each(step, shipments, lambda shipment: _read_shipment(shipment, now), now)
+    read += trouble.each(step, shipments, lambda shipment: _read_shipment(shipment, now), now)
+    step = "storefront.read-copy"
+    copies = console.changed_copies(without=trouble.left_alone(step, now))
+    return read + trouble.each(step, copies, lambda copy: _read_copy(copy, now), now)
 
 
 def _read_job(job: Job, now: dt.datetime) -> None:
@@ -39,6 +46,15 @@ def _read_shipment(shipment: Shipment, now: dt.datetime) -> None:
     order = Order.objects.filter(shipment=shipment).first()
     if order is None or _follow(order, shipment, now):
         intake.mark_read(shipment)
+
+
+@transaction.atomic
+def _read_copy(copy: Copy, now: dt.datetime) -> None:
+    """Whoever started it is told how it ended, unless he ended it himself."""
+    by_himself = copy.state == Copy.State.CANCELLED and copy.cancelled_by == copy.asked_by
+    if copy.ended_at and copy.email and not by_himself:
+        outbox.post_copy_ended(copy, now)
+    console.mark_read(copy)
 
 
 @transaction.atomic

@@ -98,10 +98,12 @@ STRIPE_CHECKOUT_ORIGIN = env("STRIPE_CHECKOUT_ORIGIN", STRIPE_API_BASE)  # where
 SPINDLE_WRITER_KEY = kept_secret("SPINDLE_WRITER_KEY")  # command tokens are derived from it
 SPINDLE_WRITER_KEY_FALLBACKS = env_list("SPINDLE_WRITER_KEY_FALLBACKS", "")  # the one before, while it is rotated
 SPINDLE_AGENT_NETWORKS = env_list("SPINDLE_AGENT_NETWORKS", "127.0.0.0/8,::1/128")
+SPINDLE_DISCOVERY = env_flag("SPINDLE_DISCOVERY", True)  # listen for agents by mDNS; through a bridge there is none
 
 # --- Folders --------------------------------------------------------------------------------------
 
 SPINDLE_IMAGES = SPINDLE_DATA / "images"
+SPINDLE_UPLOADS = SPINDLE_DATA / "uploads"  # what staff send, until it is an image
 SPINDLE_PAPERS = SPINDLE_DATA / "papers"
 SPINDLE_X_ACCEL = env("SPINDLE_X_ACCEL", "")  # nginx's internal location of the images; empty: sent from here
 EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
@@ -337,6 +339,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
 CELERY_TASK_ROUTES = {  # all others are ticks
     "archive.*": {"queue": "mastering"},
+    "fulfillment.bring_images": {"queue": "mastering"},  # may take an hour, and agents' time
+    "devices.discover": {"queue": "documents"},  # listens for seconds
     "fulfillment.print_papers": {"queue": "documents"},
     "storefront.send_mail": {"queue": "documents"},
     "storefront.settle_money": {"queue": "documents"},  # waits for the payer, as ticks must not
@@ -347,6 +351,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": name, "schedule": seconds, "options": {"expires": 2 * seconds}}
     for name, seconds in (
         ("devices.tick", 2.0),
+        ("devices.discover", 30.0),
         ("fulfillment.tick", 2.0),
         ("storefront.tick", 2.0),
         ("fulfillment.print_papers", 3.0),
@@ -354,6 +359,8 @@ CELERY_BEAT_SCHEDULE = {
         ("storefront.settle_money", 5.0),
         ("storefront.watch", 10.0),
         ("archive.master_waiting", 10.0),
+        ("archive.make_uploads", 3.0),
+        ("fulfillment.bring_images", 5.0),
     )
 }
 CELERY_BEAT_SCHEDULE["storefront.reconcile"] = {

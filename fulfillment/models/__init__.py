@@ -1,9 +1,12 @@
-"""Jobs, shipments, dates and papers: what is made, for whom, and by when."""
+"""Jobs, shipments, dates, papers and copies by hand: what is made, for whom, and by when."""
 
 from fulfillment.models.calendars import Calendar, Carrier, ClosingDay, Service
+from fulfillment.models.copies import Copy, CopyEvent, CopyWrite, ImageFetch
 from fulfillment.models.jobs import Allocation, Job, JobEvent, WriteShare
 from fulfillment.models.log import LogEntry
 from fulfillment.models.plan_runs import PlanRun
+from fulfillment.models.policies import PolicyChoice
+from fulfillment.models.rates import LearnedRate, LearningMark
 from fulfillment.models.shipments import ADDRESS_FIELDS, Paper, PostalAddress, Shipment, ShipmentEvent
 
 __all__ = [
@@ -12,11 +15,18 @@ __all__ = [
     "Calendar",
     "Carrier",
     "ClosingDay",
+    "Copy",
+    "CopyEvent",
+    "CopyWrite",
+    "ImageFetch",
     "Job",
     "JobEvent",
+    "LearnedRate",
+    "LearningMark",
     "LogEntry",
     "Paper",
     "PlanRun",
+    "PolicyChoice",
     "PostalAddress",
     "Service",
     "Shipment",

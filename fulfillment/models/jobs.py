@@ -17,6 +17,8 @@ from devices.models import Disc, Write
 from fulfillment.models.log import LogEntry, Revisioned
 from fulfillment.models.shipments import Shipment
 
+OPEN_JOB = Q(state__in=["waiting", "held", "writing"])
+
 
 class Job(Revisioned):
     class State(models.TextChoices):
@@ -41,6 +43,13 @@ class Job(Revisioned):
     state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING, editable=False)
     reason = models.CharField(max_length=200, blank=True, editable=False)
     rank = models.CharField(max_length=128, editable=False)
+    ranked_by = models.CharField(max_length=220, default="", editable=False, help_text="Whose order its rank is.")
+    work_seconds = models.FloatField(
+        null=True,
+        editable=False,
+        help_text="What its discs take one drive; empty until the size of the image is known.",
+    )
+    put_first_at = models.DateTimeField(null=True, editable=False, help_text="When an operator put it before others.")
     received_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True, editable=False)
     forgiven = models.PositiveIntegerField(default=0, editable=False, help_text="Bad discs an operator has looked at.")
@@ -55,8 +64,10 @@ class Job(Revisioned):
             models.CheckConstraint(condition=~Q(state="held") | ~Q(reason=""), name="job_held_has_reason"),
         ]
         indexes = [
-            models.Index(fields=["rank"], condition=Q(state__in=["waiting", "held", "writing"]), name="job_open_rank"),
+            models.Index(fields=["rank"], condition=OPEN_JOB, name="job_open_rank"),
             models.Index(fields=["id"], condition=Q(revision__gt=F("revision_read")), name="job_unread"),
+            models.Index(fields=["ranked_by"], condition=OPEN_JOB, name="job_open_ranked_by"),
+            models.Index(fields=["id"], condition=OPEN_JOB & Q(work_seconds=None), name="job_open_work_unknown"),
         ]
 
     def __str__(self) -> str:

@@ -58,7 +58,7 @@ class Commands:
 
     def web(self, workers: int = 2) -> list[str]:
         gunicorn = ["-m", "gunicorn", "storefront.wsgi", "--bind", f"{LOOPBACK}:{self.shop}", "--threads", "4"]
-        quiet = ["--log-level", "warning", "--worker-tmp-dir", "/dev/shm"]  # noqa: S108
+        quiet = ["--log-level", "warning", "--worker-tmp-dir", "/dev/shm"]  # noqa: S108  (memory for a heartbeat file, nothing is kept there)
         return python(*gunicorn, "--workers", str(workers), *quiet)
 
     def worker(self) -> list[str]:

@@ -106,7 +106,7 @@ class Customer:
         """Fills in a form of the page and sends it; follows redirects as a browser does."""
         form = page.form(action_part)
         body = urllib.parse.urlencode(form.fields | values).encode()
-        request = urllib.request.Request(form.action, data=body)  # noqa: S310
+        request = urllib.request.Request(form.action, data=body)  # noqa: S310  (our own address)
         request.add_header("Referer", page.url)
         return self._open(request)
 

@@ -21,8 +21,23 @@ from fulfillment.models import PlanRun
 from storefront.demo.commands import LOOPBACK, Commands, python
 from storefront.demo.processes import Processes, StartFailed
 
-WRITERS: Final = {"Writer 1": ("CD-R", "DVD-R"), "Writer 2": ("CD-R", "DVD-R")}
 SPEED: Final = "52c"  # as quick as the quickest CD writer; xorriso paces its pseudo-drives by it
+DISC: Final = "stdio:discs/{serial}.img"
+PAIR: Final = ("--drive", DISC, "--drive", DISC, "--kinds", "CD-R,DVD-R", "--speed", SPEED, "--blanks", "100")
+# What the shop sells is made by the first two; the others are there for the fleet's pages and the copy console.
+WRITERS: Final[dict[str, tuple[str, ...]]] = {
+    "Writer 1": PAIR,
+    "Writer 2": PAIR,
+    "Front desk": ("--drive", DISC, "--kinds", "DVD+R DL", "--feed", "hand", "--source", "stdio:source.iso"),
+    "Robot": ("--kind", "virtual", "--drive", "left", "--drive", "right", "--kinds", "BD-R"),
+}
+ROBOT: Final = """
+[driver.options]
+clock = 20
+load_seconds = 5
+bins = [{ bin = "hopper", kind = "BD-R", count = 50, capacity = 100 }]
+printer = { id = "printer", supplies = ["cyan", "magenta", "yellow", "black"], per_face = 0.5 }
+"""
 
 
 class PortTaken(Exception):
@@ -117,17 +132,28 @@ class Plant:
         if not config.exists() or not Writer.objects.filter(name=name).exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700, parents=True)
-            config.write_text(self._add_writer(name, address))
+            config.write_text(self._add_writer(name, address) + (ROBOT if name == "Robot" else ""))
+            if name == "Front desk":
+                self._put_disc_in(folder / "source.iso")
             config.chmod(0o600)
         text = re.sub(r"(?m)^listen = .*$", f'listen = "{LOOPBACK}:{port}"', config.read_text())
         config.write_text(re.sub(r"(?m)^url = .*$", f'url = "{self.shop_url}"', text))
         Writer.objects.filter(name=name).update(address=address)
         return config
 
+    @staticmethod
+    def _put_disc_in(disc: Path) -> None:
+        """Something for the source drive to read in."""
+        content = disc.parent / "holiday"
+        content.mkdir()
+        (content / "README.TXT").write_text("A disc that a customer has brought.\n")
+        (content / "PICTURES.DAT").write_bytes(bytes(range(256)) * 20_000)
+        program = shutil.which("xorriso") or "xorriso"
+        options = ["-as", "mkisofs", "-quiet", "-V", "HOLIDAY", "-J", "-R", "-o", str(disc), str(content)]
+        subprocess.run([program, "-no_rc", *options], check=True, capture_output=True)  # noqa: S603  (no shell)
+
     def _add_writer(self, name: str, address: str) -> str:
-        drives = ["--drive", "stdio:discs/{serial}.img"] * 2
-        kinds = ["--kinds", ",".join(WRITERS[name]), "--speed", SPEED, "--blanks", "100"]
-        return self.manage("writer", "add", name, "--address", address, *drives, *kinds)
+        return self.manage("writer", "add", name, "--address", address, *WRITERS[name])
 
 
 def _answers(url: str) -> bool:

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from devices import trouble
 from devices.agent import wire
-from devices.models import Disc, Trouble, Write, Writer
+from devices.models import BlankBin, Disc, Trouble, Write, Writer
 from fulfillment import apply, operators, progress, ranking, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
@@ -195,7 +197,7 @@ def test_two_ticks_at_once_send_a_job_once(plant: Plant) -> None:
     """The second tick read the rows before the first one wrote them."""
     ask_for(2)
     one, other = snapshot.open_jobs(), snapshot.open_jobs()
-    decided = plan(snapshot.take(one, NOW), ranking.policy(), NOW.timestamp())
+    decided = plan(snapshot.take(one, NOW), ranking.in_force(NOW), NOW.timestamp())
     assert apply.apply(decided, one, NOW) == 1
     assert apply.apply(decided, other, NOW) == 0
     assert Write.objects.count() == 1
@@ -210,6 +212,25 @@ def test_a_tick_that_finds_nothing_changes_nothing(plant: Plant) -> None:
         plant.turn()
     job.refresh_from_db()
     assert before == (job.events.count(), Write.objects.count(), Shipment.objects.get(pk=job.shipment_id).revision)
+
+
+def test_a_turn_costs_as_many_queries_for_a_long_queue_and_a_large_fleet_as_for_small_ones(plant: Plant) -> None:
+    BlankBin.objects.create(writer=plant.writer, format="cd", kind="CD-R", bin="d1", counted=True)
+    ask_for(1)
+
+    def cost() -> int:
+        tick.run(NOW)  # notes why what came last waits
+        with CaptureQueriesContext(connection) as queries:
+            tick.run(NOW)
+        return len(queries)
+
+    alone = cost()
+    with running_plant("Writer 2") as second, running_plant("Writer 3") as third:
+        for other in (second, third):
+            BlankBin.objects.create(writer=other.writer, format="cd", kind="CD-R", bin="d1", counted=True)
+        for number in range(9):
+            ask_for(3, make_image(f"image-{number}"))
+        assert cost() <= alone
 
 
 def test_a_disc_that_became_good_since_the_last_look_is_not_made_again(plant: Plant) -> None:

@@ -10,10 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from archive.models import Image
-from devices import trouble
-from devices.models import BlankBin, Writer
+from devices import blanks, trouble
+from devices.agent import wire
+from devices.models import BlankBin, CachedImage, Disc, Writer
 from fulfillment import intake, operators, tick
-from fulfillment.models import Job, Paper
+from fulfillment.models import Job, JobEvent, Paper
 from fulfillment.planning.model import Wait
 from storefront import alerts, facts, outbox
 from storefront.facts import Fact
@@ -142,13 +143,79 @@ def test_one_shortage_of_blanks_is_one_alert_and_ends_by_loading(plant: Plant) -
     assert set(Job.objects.values_list("state", "reason")) == {("held", "media-needed")}
     alerts.watch(NOW)
     assert open_alerts() == [("media-needed", "media-needed:cd")]
-    text = Alert.objects.get().text
-    assert text.startswith("3 jobs for 6 × CD wait for blanks.")
+    assert Alert.objects.get().text == (
+        "CD-R blanks are used up in Writer 1 and no other writer at work has any; 3 jobs, 6 discs wait. "
+        "Load some; work goes on by itself."
+    )
     BlankBin.objects.update(loaded=50)
     plant.turn()
     alerts.watch(after(minutes=1))
     assert open_alerts() == []
     assert Mail.objects.filter(to=STAFF).count() == 1
+
+
+def test_a_job_that_lacks_blanks_for_its_rest_is_told_while_the_others_are_written(plant: Plant) -> None:
+    bin_ = BlankBin.objects.create(writer=plant.writer, bin="d1", format="cd", kind="CD-R")
+    blanks.load(bin_, 3, by="user:1 Anna", why="the last ones", now=NOW)
+    ask_for(5)
+    plant.turn()
+    alerts.watch(NOW)
+    assert Alert.objects.get().text.startswith("Too few CD-R blanks: 3 left in Writer 1")
+    assert "; 1 job, 2 discs wait." in Alert.objects.get().text
+    blanks.load(bin_, 50, by="user:1 Anna", why="a new spindle", now=NOW)
+    plant.turn()
+    alerts.watch(after(minutes=1))
+    assert open_alerts() == []
+
+
+def test_a_shortage_stays_one_alert_while_the_blanks_that_there_are_are_written(plant: Plant) -> None:
+    bin_ = BlankBin.objects.create(writer=plant.writer, bin="d1", format="cd", kind="CD-R")
+    blanks.load(bin_, 12, by="user:1 Anna", why="the last ones", now=NOW)
+    job = ask_for(30)
+    plant.turn()
+    for _ in range(6):
+        job.refresh_from_db()
+        assert job.reason == "media-needed"
+        alerts.watch(plant.now)
+        serial = Disc.objects.filter(state="planned").earliest("id").serial
+        plant.agent.set_disc(serial, wire.DiscState.GOOD, verified=wire.Verified.DIGEST)
+        plant.report()
+        alerts.watch(plant.now)
+        plant.turn()
+    assert Alert.objects.count() == 1
+    assert not JobEvent.objects.filter(job=job, new="writing", text="").exists()  # each one was for a command
+
+
+def test_work_that_fits_no_disk_is_one_alert(plant: Plant) -> None:
+    plant.report()
+    Writer.objects.update(disk_capacity=10_000)
+    ask_for(1)
+    tick.run(NOW)
+    alerts.watch(NOW)
+    assert open_alerts() == [("writer-needed", f"{Wait.ROOM.value}:cd")]
+    assert "Raise disk_limit" in Alert.objects.get().text
+    Writer.objects.update(disk_capacity=10**12)
+    tick.run(NOW)
+    alerts.watch(NOW)
+    assert open_alerts() == []
+
+
+def test_a_disk_on_which_no_room_may_be_made_is_told_if_it_stays_so(plant: Plant) -> None:
+    for name in ("first", "second"):
+        ask_for(1, make_image(name, 20_480_000))
+        tick.run(NOW)
+    Writer.objects.update(disk_capacity=30_000_000, disk_free=9_520_000)
+    CachedImage.objects.create(
+        writer=plant.writer, sha256=make_image("first").sha256 or "", size=20_480_000, layout="iso", state="ready"
+    )
+    alerts.watch(NOW)
+    assert open_alerts() == []
+    alerts.watch(after(minutes=6))
+    assert open_alerts() == [("disk-full", str(plant.writer.uuid))]
+    assert Alert.objects.get().text.startswith("Writer 1's disk has no room for 1 image (Nine songs)")
+    Writer.objects.update(disk_capacity=60_000_000, disk_free=39_520_000)
+    alerts.watch(after(minutes=7))
+    assert open_alerts() == []
 
 
 def test_work_that_waits_for_a_writer_is_one_alert(plant: Plant) -> None:
@@ -216,5 +283,5 @@ def test_watching_costs_no_more_queries_for_more_jobs(plant: Plant, django_asser
         ask_for(1, make_image(f"image-{number}"))
     Job.objects.update(state="held", reason="media-needed")
     tick.roll(timezone.now())
-    with django_assert_max_num_queries(17):  # type: ignore[operator]  # pytest-django's own fixture
+    with django_assert_max_num_queries(26):  # type: ignore[operator]  # pytest-django's own fixture
         list(facts.all_facts(NOW))

@@ -76,7 +76,8 @@ class Command(BaseCommand):
                 format_ = arguments[arguments.index("--format") + 1]
                 if not Product.objects.filter(title__part_number=offer.part_number, format=format_).exists():
                     call_command("archive", *arguments, stdout=StringIO())
-        user, made = User.objects.get_or_create(username=STAFF, defaults={"is_staff": True, "is_superuser": True})
+        rights = {"is_staff": True, "is_superuser": True, "email": "staff@spindle.example"}
+        user, made = User.objects.get_or_create(username=STAFF, defaults=rights)
         if made:
             user.set_password(PASSWORD)
             user.save()

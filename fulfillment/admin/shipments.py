@@ -1,4 +1,4 @@
-"""The plant's rows in the admin. States are read-only here: actions call the same lifecycle as the tick."""
+"""Parcels, their papers and their dates in the admin. States are read-only: actions call what ticks call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from django.http import FileResponse, Http404, HttpRequest
@@ -19,83 +19,16 @@ from django.utils.safestring import SafeString
 
 from devices.chips import state_chip
 from devices.models import Disc
-from fulfillment import lifecycle, operators, reasons
-from fulfillment.models import (
-    Calendar,
-    Carrier,
-    ClosingDay,
-    Job,
-    JobEvent,
-    Paper,
-    PlanRun,
-    Service,
-    Shipment,
-    ShipmentEvent,
-)
+from fulfillment import lifecycle, operators
+from fulfillment.models import Calendar, Carrier, ClosingDay, Paper, Service, Shipment, ShipmentEvent
+
+from .base import LogInline, ReadOnly, actor, report
 
 BREAK: Final = SafeString("<br>")
 
 
-def actor(request: HttpRequest) -> str:
-    """Who did it, as events keep it."""
-    return f"user:{request.user.pk} {request.user.get_username()}"[:80]
-
-
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that only the program writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class LogInline(admin.TabularInline[Any, Any]):
-    fields = ("at", "actor", "old", "new", "text")
-    readonly_fields = ("at", "actor", "old", "new", "text")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class JobEventInline(LogInline):
-    model = JobEvent
-
-
 class ShipmentEventInline(LogInline):
     model = ShipmentEvent
-
-
-@admin.register(Job)
-class JobAdmin(ReadOnly):
-    list_display = ["reference", "title", "format", "copies", state_chip, "why", "due", "received_at"]
-    list_filter = ["state", "format", "priority"]
-    search_fields = ["reference", "title", "part_number", "shares__write__discs__serial"]
-    list_select_related = ["shipment"]
-    date_hierarchy = "received_at"
-    inlines = [JobEventInline]
-    actions = ["hold", "release"]
-
-    @admin.display(description="reason", ordering="reason")
-    def why(self, job: Job) -> str:
-        return reasons.text(job.reason)
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("fulfillment.change_job")
-
-    @admin.action(description="Hold", permissions=["operate"])
-    def hold(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        report(self, request, "held", [operators.hold(job, actor(request), timezone.now()) for job in jobs])
-
-    @admin.action(description="Release", permissions=["operate"])
-    def release(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        report(self, request, "released", [operators.release(job, actor(request), timezone.now()) for job in jobs])
 
 
 @admin.register(Shipment)
@@ -180,12 +113,6 @@ class PaperAdmin(ReadOnly):
             raise Http404(f"{paper.path} is not there any more.") from None
 
 
-@admin.register(PlanRun)
-class PlanRunAdmin(ReadOnly):
-    list_display = ["at", "policy", "milliseconds"]
-    show_full_result_count = False
-
-
 class ClosingDayForm(forms.ModelForm[ClosingDay]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -216,10 +143,3 @@ class ServiceAdmin(admin.ModelAdmin[Service]):
     list_display = ["name", "carrier", "cut_off", "transit_days", "transit_days_abroad", "price_minor", "active"]
     list_select_related = ["carrier"]
     prepopulated_fields = {"key": ["name"]}
-
-
-def report(model_admin: admin.ModelAdmin[Any], request: HttpRequest, verb: str, done: list[bool]) -> None:
-    """Tells how many were done and how many were left because they were not in the right state."""
-    left = len(done) - sum(done)
-    text = f"{sum(done)} {verb}." + (f" {left} left as they are: their state doesn't allow it." if left else "")
-    model_admin.message_user(request, text, messages.WARNING if left else messages.SUCCESS)

@@ -1,0 +1,85 @@
+"""When each drive of a writer has done what the writer was given already. Arithmetic over rows; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from devices.agent import wire
+from devices.hand_waits import BLANK, TAKE_OUT, HandWaits
+from devices.models import Disc, Drive
+from devices.states import DiscState
+from fulfillment.planning.cost import disc_seconds
+from fulfillment.planning.model import Rates
+
+STILL_TO_COME: Final = 0.1  # of a wait that lasts longer than expected: nobody knows more than that it is not over
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """Instants: when each drive is free again, and when the last disc of each format that is not begun will be."""
+
+    free_at: Mapping[str, float]
+    last_blank_at: Mapping[str, float]
+
+
+def is_hand_fed(drive: Drive) -> bool:
+    return drive.feed == wire.Feed.HAND
+
+
+def lay_out(
+    drives: Mapping[str, Drive],
+    discs: Sequence[Disc],
+    rates: Mapping[str, Rates],
+    waits: HandWaits,
+    image_at: Mapping[str, float],
+    now: float,
+) -> LaidOut:
+    """discs: in the order in which they will be made. rates: of each drive. image_at: when an image that is not there
+    yet will be."""
+    free = {ident: now + _until_emptied(drive, waits, now) for ident, drive in drives.items()}
+    until_fed = {ident: _until_fed(drive, waits, now) for ident, drive in drives.items()}
+    after = {ident: waits.take_out if is_hand_fed(drive) else 0.0 for ident, drive in drives.items()}
+    begins: dict[str, float] = {}
+    for disc in discs:
+        if disc.state == DiscState.STARTED and disc.drive in free and disc.started_at:
+            # The time is the agent's: not in the future. A disc may take longer than reckoned: not done before now.
+            done = min(now, disc.started_at.timestamp()) + _seconds(rates[disc.drive], disc)
+            free[disc.drive] = max(now, done) + after[disc.drive]
+    for disc in discs:
+        fitting = _fitting(drives, disc) if disc.state == DiscState.PLANNED else []
+        if not fitting:
+            continue
+        drive = min(fitting, key=lambda ident: (free[ident], ident))
+        begun = max(free[drive], image_at.get(disc.write.image_sha256, now)) + until_fed[drive]
+        begins[disc.write.format] = max(begins.get(disc.write.format, now), begun)
+        free[drive] = begun + _seconds(rates[drive], disc) + after[drive]
+        until_fed[drive] = waits.blank if is_hand_fed(drives[drive]) else 0.0
+    return LaidOut(free, begins)
+
+
+def _fitting(drives: Mapping[str, Drive], disc: Disc) -> list[str]:
+    named = disc.write.drive
+    return [ident for ident, drive in drives.items() if disc.write.format in drive.formats and named in {"", ident}]
+
+
+def _seconds(rates: Rates, disc: Disc) -> float:
+    return disc_seconds(rates, disc.write.image_size, disc.write.format)
+
+
+def _until_emptied(drive: Drive, waits: HandWaits, now: float) -> float:
+    """A finished disc occupies its drive until somebody takes it out."""
+    return _still(drive, waits.take_out, now) if is_hand_fed(drive) and drive.wants == TAKE_OUT else 0.0
+
+
+def _until_fed(drive: Drive, waits: HandWaits, now: float) -> float:
+    """How long its next disc waits for a blank."""
+    if not is_hand_fed(drive):
+        return 0.0
+    return _still(drive, waits.blank, now) if drive.wants == BLANK else waits.blank
+
+
+def _still(drive: Drive, expected: float, now: float) -> float:
+    waited = now - drive.wants_since.timestamp() if drive.wants_since else 0.0
+    return max(expected - max(0.0, waited), expected * STILL_TO_COME)

@@ -1,0 +1,1 @@
+"""The plant's pages. Views read, call and render; they decide nothing."""

@@ -1,0 +1,130 @@
+"""A writer as planning sees it: rows in, frozen values out. Changes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from django.db.models import Exists, OuterRef, prefetch_related_objects
+
+from devices import fleet, hand_waits
+from devices.agent import wire
+from devices.models import CachedImage, Disc, Drive, ImageRequest, Writer
+from devices.states import DiscState, DriveState, RequestState
+from fulfillment import learning
+from fulfillment.drive_times import is_hand_fed, lay_out
+from fulfillment.planning.cost import fetch_seconds, narrowed
+from fulfillment.planning.model import DriveView, WriterView
+
+
+def views(
+    discs: Mapping[int, Sequence[Disc]], now: dt.datetime, images: Collection[str] = ()
+) -> tuple[WriterView, ...]:
+    """The writers that take work, by name. discs: those of each writer that are not finished.
+
+    images: digests of what is to be made. Of the many thousand images on the fleet's disks, only these are looked for.
+    Writers that have just fallen silent keep the work that is planned for them, and get no other.
+    """
+    silent = fleet.suspects()
+    quiet = {writer.pk for writer in silent}
+    writers = [*fleet.at_work(), *silent]
+    prefetch_related_objects(writers, "drives", "bins")
+    cached = _cached({*images, *(disc.write.image_sha256 for held in discs.values() for disc in held)})
+    rates = learning.rates_of([writer.pk for writer in writers])
+    views = (
+        _view(
+            writer,
+            cached[writer.pk],
+            discs.get(writer.pk, ()),
+            rates[writer.pk],
+            now,
+            silent=writer.pk in quiet,
+        )
+        for writer in sorted(writers, key=lambda writer: writer.name)
+    )
+    return tuple(view for view in views if view.drives)
+
+
+def _cached(images: Collection[str]) -> dict[int, set[str]]:
+    """Which of them lie whole on each writer's disk, and are not about to be dropped."""
+    leaving = ImageRequest.objects.filter(
+        writer=OuterRef("writer"), sha256=OuterRef("sha256"), wish=ImageRequest.Wish.DROP, state=RequestState.OPEN
+    )
+    cached: dict[int, set[str]] = defaultdict(set)
+    ready = CachedImage.objects.filter(~Exists(leaving), sha256__in=images, state=wire.ImageState.READY)
+    for writer_pk, sha256 in ready.values_list("writer", "sha256"):
+        cached[writer_pk].add(sha256)
+    return cached
+
+
+def _view(
+    writer: Writer,
+    cached: Collection[str],
+    discs: Sequence[Disc],
+    rates: learning.WriterRates,
+    now: dt.datetime,
+    *,
+    silent: bool,
+) -> WriterView:
+    copiers = [drive for drive in writer.drives.all() if drive.role == wire.Role.COPIER and not drive.gone]
+    drives = {drive.ident: drive for drive in copiers if drive.takes_work}
+    images = {disc.write.image_sha256: disc.write.image_size for disc in discs}
+    coming = sum(fetch_seconds(rates.typical, size) for sha256, size in images.items() if sha256 not in cached)
+    link_free_at = now.timestamp() + coming
+    waits = hand_waits.expected(writer)
+    ours = [disc for disc in discs if _is_for(disc, drives)]
+    image_at = {sha256: link_free_at for sha256 in images if sha256 not in cached}
+    laid = lay_out(drives, ours, {ident: rates.of(ident) for ident in drives}, waits, image_at, now.timestamp())
+    return WriterView(
+        id=str(writer.pk),
+        drives=tuple(
+            DriveView(
+                ident,
+                frozenset(drive.formats),
+                laid.free_at[ident],
+                waits.per_disc if is_hand_fed(drive) else 0.0,
+                narrowed(rates.drives[ident], drive.formats) if ident in rates.drives else None,
+            )
+            for ident, drive in sorted(drives.items())
+        ),
+        rates=rates.typical,
+        cached=frozenset(cached) | frozenset(images),
+        blanks=_blanks(writer, discs),
+        link_free_at=link_free_at,
+        outstanding=len(ours),
+        last_blank_at=laid.last_blank_at,
+        disk=writer.disk_capacity,
+        names_drives=_not_ours(copiers),
+        silent=silent,
+    )
+
+
+def _is_for(disc: Disc, drives: Collection[str]) -> bool:
+    """Whether it occupies a drive that is the planner's; a copy by hand in its own drive does not."""
+    drive = disc.write.drive or (disc.drive if disc.state == DiscState.STARTED else "")
+    return not drive or drive in drives
+
+
+def _not_ours(copiers: Iterable[Drive]) -> frozenset[str]:
+    """Formats that the agent might put into a drive of which the planner must keep off."""
+    kept = (
+        drive
+        for drive in copiers
+        if not drive.takes_work and (drive.held_for or drive.state in {DriveState.IDLE, DriveState.BUSY})
+    )
+    return frozenset(format_ for drive in kept for format_ in drive.formats)
+
+
+def _blanks(writer: Writer, discs: Iterable[Disc]) -> dict[str, int]:
+    """Blanks left per format after those that are spoken for; a format with a bin that can't count has no entry."""
+    left: dict[str, int] = defaultdict(int)
+    uncounted: set[str] = set()
+    for bin_ in writer.bins.all():
+        left[bin_.format] += bin_.remaining
+        if not bin_.counted:
+            uncounted.add(bin_.format)
+    for disc in discs:
+        if disc.state == DiscState.PLANNED and disc.write.format in left:
+            left[disc.write.format] -= 1
+    return {format_: max(0, count) for format_, count in left.items() if format_ not in uncounted}
