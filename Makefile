@@ -23,7 +23,8 @@ test-long: setup  ## what takes longer: all of it on PostgreSQL too, big images,
 shots: setup  ## every page at 360, 768 and 1440 px, light and dark, to build/shots/
 	@$(PYTHON) -m pytest tests/browser/shots.py -q -p no:cacheprovider $(ARGS)
 
-bench: setup  ## speed and memory against named peers; ARGS=--full for docs/benchmarks.md
+bench:  ## speed and memory against named peers; ARGS=--full for docs/benchmarks.md
+	@scripts/setup bench
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 lint: setup  ## format, lint, types, who imports whom, migrations
@@ -36,6 +37,7 @@ lint: setup  ## format, lint, types, who imports whom, migrations
 
 pins:  ## compile requirements*.txt anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra shop --extra dev --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra shop --extra dev --extra bench -c requirements-dev.txt --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements-bench.txt
 	uv pip compile pyproject.toml --extra shop -c requirements-dev.txt --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.txt
 
 clean:  ## removes all that was made here: .venv/, var/, build/

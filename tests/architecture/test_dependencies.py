@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = ("requirements.txt", "requirements-dev.txt")
+PINS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
 PROJECT = ROOT / "pyproject.toml"
 EXTRAS: dict[str, list[str]] = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
 
@@ -53,7 +53,7 @@ def test_every_pin_is_exact_and_has_hashes(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "extras"), [("requirements.txt", ["shop"]), ("requirements-dev.txt", ["shop", "dev"])]
+    ("file", "extras"), [*zip(PINS, (["shop"], ["shop", "dev"], ["shop", "dev", "bench"]), strict=True)]
 )
 def test_pins_hold_all_that_is_wanted_and_nothing_that_nobody_wants(file: str, extras: list[str]) -> None:
     entries = dict(pinned(file))
@@ -65,11 +65,11 @@ def test_pins_hold_all_that_is_wanted_and_nothing_that_nobody_wants(file: str, e
         assert (name in wanted) == ("spindle (pyproject.toml)" in entry), name
 
 
-def test_both_files_pin_the_same_versions() -> None:
-    shop, dev = (dict(pinned(file)) for file in PINS)
+def test_all_files_pin_the_same_versions() -> None:
+    shop, dev, bench = (dict(pinned(file)) for file in PINS)
     version = re.compile(r"==(\S+)")
-    differing = [name for name in shop if version.findall(shop[name]) != version.findall(dev[name])]
-    assert differing == []
+    for fewer, more in ((shop, dev), (dev, bench)):
+        assert [name for name in fewer if version.findall(fewer[name]) != version.findall(more[name])] == []
 
 
 def test_npm_packages_are_pinned_exactly() -> None:

@@ -26,6 +26,6 @@ def test_every_relation_points_down_or_stays_on_its_floor() -> None:
 
 
 def test_every_row_with_a_revision_is_found_by_a_partial_index() -> None:
-    for label in ("fulfillment.Job", "fulfillment.Shipment", "devices.Write"):
+    for label in ("fulfillment.Copy", "fulfillment.Job", "fulfillment.Shipment", "devices.Read", "devices.Write"):
         indexes = apps.get_model(label)._meta.indexes
         assert any("revision_read" in str(index.condition) for index in indexes), label

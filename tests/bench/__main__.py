@@ -12,15 +12,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.bench import fetching, mastering, recovering, writing
+from tests.bench import dispatching, fetching, mastering, recovering, reporting, sending, writing
 from tests.bench.measuring import ROOT, Row, table
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
+
+
+def _planning(folder: Path, rounds: int) -> list[Row]:
+    """Solvers are its alone: loaded only when it is asked for."""
+    from tests.bench.planning import measured
+
+    return measured.measure(folder, rounds)
+
+
 BENCHES: Final[dict[str, Callable[[Path, int], list[Row]]]] = {
     "mastering": mastering.measure,
     "fetching": fetching.measure,
+    "sending": sending.measure,
     "writing": writing.measure,
     "recovering": recovering.measure,
+    "reporting": reporting.measure,
+    "dispatching": dispatching.measure,
+    "planning": _planning,
 }
 BEGIN: Final = "<!-- measured: written by `make bench ARGS=--full` -->"
 END: Final = "<!-- end of what was measured -->"
@@ -42,7 +55,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="spindle-bench-", dir=ROOT / "build") as folder:
             rows += BENCHES[name](Path(folder), rounds)
     lines = [_machine(rounds), "", *table(rows)]
-    print("\n".join(lines))  # noqa: T201
+    print("\n".join(lines))  # noqa: T201  (told to whoever runs it)
     if chosen.full:
         _publish(lines)
     return 0 if all(row.holds for row in rows) else 1

@@ -19,8 +19,8 @@ def main(source: Path, target: Path) -> None:
     settings.INSTALLED_APPS[:] = ["archive"]
     django.setup()
     from archive.progress import unwatched  # noqa: PLC0415 - after Django's set-up
-    from archive.sources import read_source  # noqa: PLC0415
-    from tests.bench.measuring import peak_megabytes  # noqa: PLC0415
+    from archive.sources import read_source  # noqa: PLC0415  (only once the process is set up)
+    from tests.bench.measuring import peak_megabytes  # noqa: PLC0415  (only once the process is set up)
 
     began = time.perf_counter()
     found = read_source(source, "BENCH")
@@ -30,9 +30,9 @@ def main(source: Path, target: Path) -> None:
         mastered = time.perf_counter()
         os.fsync(file.fileno())
     found.close()
-    print("seconds", mastered - began)  # noqa: T201
-    print("durable", time.perf_counter() - began)  # noqa: T201
-    print("megabytes", peak_megabytes())  # noqa: T201
+    print("seconds", mastered - began)  # noqa: T201  (told to whoever runs it)
+    print("durable", time.perf_counter() - began)  # noqa: T201  (told to whoever runs it)
+    print("megabytes", peak_megabytes())  # noqa: T201  (told to whoever runs it)
 
 
 if __name__ == "__main__":
