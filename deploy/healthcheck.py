@@ -18,7 +18,7 @@ def web(address: str = "http://127.0.0.1:8000/readyz") -> bool:
     host = os.environ.get("SPINDLE_ALLOWED_HOSTS", "127.0.0.1").split(",")[0].strip().removeprefix(".")
     request = urllib.request.Request(address, headers={"Host": host, "X-Forwarded-Proto": "https"})  # noqa: S310  (our own address)
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  (our own address)
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -27,7 +27,7 @@ def web(address: str = "http://127.0.0.1:8000/readyz") -> bool:
 def agent(address: str = "http://127.0.0.1:9101/v1/state") -> bool:
     """An agent answers 401 to whoever has no token: it lives."""
     try:
-        with urllib.request.urlopen(address, timeout=SECONDS):  # noqa: S310
+        with urllib.request.urlopen(address, timeout=SECONDS):  # noqa: S310  (our own address)
             return False  # it told its state to anybody
     except urllib.error.HTTPError as error:
         with error:

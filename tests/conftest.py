@@ -15,6 +15,7 @@ from pytest_django.plugin import blocking_manager_key
 from tests.watching import Watch
 
 NEEDS_ROOT = "needs root"
+EMPTYING = {"transactional_db", "live_server"}  # fixtures after which every table is emptied
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--headless",
@@ -49,7 +50,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test with real transactions ends with every table emptied: what migrations installed is put back."""
     yield
     marker = item.get_closest_marker("django_db")
-    if nextitem and marker and marker.kwargs.get("transaction"):  # after the last one there is no database
+    asked = bool(marker and marker.kwargs.get("transaction"))
+    emptied = asked or not EMPTYING.isdisjoint(getattr(item, "fixturenames", ()))
+    if nextitem and emptied:  # after the last one there is no database
         first_rows = import_module("fulfillment.migrations.0002_first_calendar_and_services")
         with item.config.stash[blocking_manager_key].unblock():
             first_rows.install(apps, None)

@@ -112,5 +112,6 @@ def running_plant(name: str = "Writer 1", drives: int = 2) -> Iterator[Plant]:
     with FakeAgent(new.writer.uuid, [command], drives=drives) as agent:
         Writer.objects.filter(pk=new.writer.pk).update(address=agent.address)
         plant = Plant(new, agent)
+        agent.clock = lambda: plant.now
         plant.report()
         yield plant

@@ -53,7 +53,7 @@ def test_shoot_every_state(pages: dict[str, ListedPage], browser: Browser, width
     folder.mkdir(parents=True, exist_ok=True)
     with stage(browser, pages, width, scheme) as opened:
         for page in pages.values():
-            if page.group in {"shop", "payer", "admin"}:
+            if page.group in {"shop", "plant", "payer", "admin"}:
                 path = folder / f"{page.name}-{width}-{scheme}.png"
                 opened.show(page).screenshot(path=path, full_page=True)
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from devices.agent import wire
 from tests.browser import journey
+from tests.browser.by_hand import fed_by_hand
 from tests.browser.demo import PASSWORD, Demo
 from tests.storefront.standin.running import await_until
 
@@ -79,11 +81,52 @@ def test_the_whole_way_works_without_javascript(demo: Demo, browser: Browser) ->
     context.close()
 
 
-def _pack_and_ship(staff: Page, demo: Demo, number: str) -> None:
-    staff.goto(f"{demo.url}/admin/fulfillment/shipment/?q={number}")
+def test_an_operator_with_a_telephone_feeds_a_drive(demo: Demo, browser: Browser) -> None:
+    telephone = browser.new_context(viewport={"width": 360, "height": 740})
+    page = telephone.new_page()
+    with fed_by_hand(demo, "Bench by the window") as agent:
+        agent.want("d1", "blank")
+        page.goto(f"{demo.url}/plant/fleet/{agent.writer}/")
+        _log_in(page)
+        expect(page.get_by_role("heading", name="Bench by the window")).to_be_visible()
+        page.evaluate("document.body.dataset.stays = 'yes'")  # nobody reloads: the page itself goes on
+        expect(page.get_by_role("heading", name="Drive 1: insert a Blu-ray BD-R")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("status").first).to_have_text("Drive 1: insert a Blu-ray (BD-R).")
+        blank_is_in = page.get_by_role("button", name="Blank is in")
+        assert (blank_is_in.bounding_box() or {"height": 0})["height"] >= 44
+        assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0
+        expect(page.locator("body[data-stays]")).to_have_count(1)
+        blank_is_in.click()
+        expect(page.get_by_text("Drive 1 goes on with the blank.")).to_be_visible()
+        await_until(lambda: agent.drives[0].wants is None)
+
+        page.evaluate("document.body.dataset.stays = 'yes'")
+        agent.set_drive("d1", state=wire.DriveState.BUSY, progress=0.4, serial="4K7P2M9XQR3T")
+        ring = page.get_by_role("img", name=re.compile("^Drive 1"))
+        expect(ring).to_have_accessible_name("Drive 1: 40 %, disc 4K7P-2M9X-QR3T", timeout=20_000)
+        expect(blank_is_in).to_have_count(0)
+        agent.set_drive("d1", state=wire.DriveState.IDLE)
+        agent.want("d1", "take-out", "4K7P2M9XQR3T")
+        expect(page.get_by_role("heading", name="Drive 1: take out, mark 4K7P-2M9X-QR3T")).to_be_visible(timeout=20_000)
+        expect(page.locator("body[data-stays]")).to_have_count(1)
+        page.get_by_role("button", name="Taken out and marked").dblclick()
+        await_until(lambda: agent.drives[0].serial is None)
+        expect(ring).to_have_accessible_name("Drive 1: idle", timeout=20_000)
+        expect(page.get_by_role("button", name="Taken out and marked")).to_have_count(0)
+        words = [call.rpartition("/")[2] for call in agent.calls if "/v1/drives/" in call]
+        assert words == ["loaded", "taken-out"]
+    telephone.close()
+
+
+def _log_in(staff: Page) -> None:
     staff.get_by_label("Username").fill("staff")
     staff.get_by_label("Password").fill(PASSWORD)
     staff.get_by_role("button", name="Log in").click()
+
+
+def _pack_and_ship(staff: Page, demo: Demo, number: str) -> None:
+    staff.goto(f"{demo.url}/admin/fulfillment/shipment/?q={number}")
+    _log_in(staff)
     for action, said in (("Mark packed", "1 packed."), ("Mark shipped", "1 shipped.")):
         staff.locator("input.action-select").first.check()
         staff.get_by_label("Action:").select_option(label=action)

@@ -23,7 +23,7 @@ def _begin(database: str, ready: Barrier) -> None:
     from storefront import settings  # noqa: PLC0415 - changed before Django reads it
 
     settings.DATABASES["default"]["NAME"] = database
-    import django  # noqa: PLC0415
+    import django  # noqa: PLC0415  (only once the process is set up)
 
     django.setup()
 

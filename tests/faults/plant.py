@@ -204,12 +204,18 @@ class Plant:
 
     def await_points(self, seconds: float = 60) -> None:
         """A point that is never reached proves nothing."""
+        self.await_true(self._met, "each point to be reached", seconds)
 
-        def met() -> bool:
-            self.mend()
-            return not self._unmet
+    def met_points(self, seconds: float) -> bool:
+        """Whether each point is reached in this time."""
+        deadline = time.monotonic() + seconds
+        while not self._met() and time.monotonic() < deadline:
+            time.sleep(0.05)  # between two looks
+        return not self._unmet
 
-        self.await_true(met, "each point to be reached", seconds)
+    def _met(self) -> bool:
+        self.mend()
+        return not self._unmet
 
     def disarm(self) -> None:
         """What a failed test left behind must not meet the next one."""

@@ -22,16 +22,16 @@ PATH = (
     ("web", "storefront.views.checkout.paid", (*CALL, *EDGES)),  # F2, on the way back from the payer
     ("web", "storefront.views.webhooks._settle", (*CALL, *EDGES)),  # F2, told by the payer
     ("worker", "fulfillment.apply._queue", EDGES),
-    ("worker", "devices.dispatch._has_image", CALL),
+    ("worker", "devices.dispatch.images.has_image", CALL),
     ("worker", "devices.client.AgentClient.put_write", CALL),  # F10
-    ("worker", "devices.dispatch._give", EDGES),  # F10
+    ("worker", "devices.dispatch.writes._give", EDGES),  # F10
     ("agent-1", "devices.agent.ledger.Ledger.accept", EDGES),  # after: its answer is never sent
     ("agent-1", "devices.agent.ledger.Ledger.start", EDGES),  # after: F11 at 0 %
     ("agent-1", "devices.agent.ledger.Ledger.name_burner", EDGES),
     ("agent-1", "devices.agent.ledger.Ledger.finish", EDGES),  # before: F12
     ("agent-1", "devices.agent.ledger.Ledger.record", EDGES),
     ("agent-1", "devices.agent.reports.Reporter._report", CALL),
-    ("web", "devices.reports.take_report", EDGES),
+    ("web", "devices.reports.take", EDGES),
     ("worker", "fulfillment.allocation._give_whole", EDGES),
     ("worker", "fulfillment.progress.settle", EDGES),
     ("worker", "fulfillment.progress.finish_shipment", EDGES),
@@ -39,7 +39,7 @@ PATH = (
 )
 POINTS = [Point(process, function, event) for process, function, events in PATH for event in events]
 # The second commit of a visit says «accepted»: by then the agent has the write.
-POINTS += [Point("worker", "devices.dispatch._give", event, nth=2) for event in EDGES]
+POINTS += [Point("worker", "devices.dispatch.writes._give", event, nth=2) for event in EDGES]
 # Only the child that was at it: the worker and gunicorn themselves replace it.
 POINTS += [
     Point("worker", "devices.client.AgentClient.put_write", "after-reply", alone=True),
@@ -69,7 +69,7 @@ def test_kills_between_plan_and_parcel_repeat_nothing(plant: Plant) -> None:
         at("worker", "_queue", "after-commit"),
         at("worker", "put_write", "after-reply"),
         at("worker", "_give_whole", "before-commit"),
-        at("web", "take_report", "before-commit"),
+        at("web", "take", "before-commit"),
     )
     order = Buyer(plant).order("QUICK", 2)
     plant.await_points()
@@ -93,6 +93,9 @@ def test_kills_of_an_agent_spend_blanks_and_never_a_serial_twice(plant: Plant) -
 @pytest.mark.parametrize("point", POINTS, ids=str)
 def test_a_kill_at_this_point_changes_nothing_in_the_end(plant: Plant, point: Point) -> None:
     plant.arm(point)
-    order = Buyer(plant).order("QUICK", 2)
+    orders = [Buyer(plant).order("QUICK", 2)]
+    # Where two doors race for one fact, the other one may win: then the next order comes by.
+    while not plant.met_points(20) and len(orders) < 4:
+        orders.append(Buyer(plant).order("QUICK", 2))
     plant.await_points()
-    ends_well(plant, order)
+    ends_well(plant, *orders)

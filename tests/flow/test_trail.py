@@ -173,7 +173,7 @@ def _knock_on_wrong_doors(url: str, token: str) -> None:
     ):
         request = urllib.request.Request(url + path, data=data, headers=headers)  # noqa: S310  (our own demo)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310  (our own address)
                 assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", answer.headers.get("X-Request-ID", "probe-has-none"))
         except urllib.error.HTTPError as error:
             error.close()

@@ -7,10 +7,19 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.gates import pages_admin, pages_errors, pages_orders, pages_papers, pages_payer, pages_shop
+from tests.gates import (
+    pages_admin,
+    pages_console,
+    pages_errors,
+    pages_fleet,
+    pages_orders,
+    pages_papers,
+    pages_payer,
+    pages_shop,
+)
 from tests.gates.pages import Page, open_all, running_world, taken_back
 
-LISTED = (pages_shop, pages_orders, pages_errors, pages_payer, pages_papers, pages_admin)
+LISTED = (pages_shop, pages_orders, pages_errors, pages_payer, pages_papers, pages_fleet, pages_console, pages_admin)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 # A body can be as the schema says and still be about another writer, or a drive that there is not: 422 says so.
-# 503 and 507 are in the contract: overtaken by another report, and a full disk. A cancelled write stays known.
+# 503 and 507 are in the contract: overtaken by another report, and a full disk. What was cancelled stays known.
 SETTINGS: Final = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "503", "507"]
@@ -22,6 +22,10 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "416", "422", "429", "50
 
 [[operations]]
 include-path = "/v1/writes/{uuid}"
+checks.use_after_free.enabled = false
+
+[[operations]]
+include-path = "/v1/reads/{uuid}"
 checks.use_after_free.enabled = false
 """
 ALL_PHASES: Final = "examples,coverage,fuzzing,stateful"

@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer as it is judged: `group` is shop, admin, payer, papers or assets. A fragment is made a document."""
+    """An answer as it is judged, a fragment made a document. `group` is shop, plant, admin, payer, papers or assets."""
 
     name: str
     group: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import admin
@@ -12,10 +13,12 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from devices.models import BlankBin, Trouble, Writer
-from fulfillment import operators
-from fulfillment.models import Calendar, Carrier, Job, Paper, Shipment
+from devices import enrolment
+from devices.models import BlankBin, Drive, DriveOrder, ImageRequest, Read, Sighting, Trouble, Writer
+from fulfillment import choosing, operators
+from fulfillment.models import Calendar, Carrier, ImageFetch, Job, LearnedRate, Paper, Shipment
 from storefront.models import Alert, MoneyDifference, Product, ProviderEvent
+from tests.copies import copy_in, upload_in
 from tests.gates.pages import World, furnishing, visit
 from tests.gates.pages_orders import paid_back_order, ship
 from tests.scene import make_image, make_title
@@ -47,8 +50,31 @@ def rows_of_everything(world: World) -> None:
     Alert.objects.create(kind="mail-failed", key="1", text="A mail could not be sent.", opened_at=now)
     times = {"first_at": now, "last_at": now, "next_try_at": now, "set_aside_at": now}
     Trouble.objects.create(step="fulfillment.read-write", row="1", name="A write", tries=3, reason="KeyError", **times)
+    copy = copy_in(world.plant.writer, "failed", discs=("good", "bad"))
+    ImageFetch.objects.create(
+        writer=copy.writer, sha256="ab" * 32, size=1, layout="iso", next_try_at=now, created_at=now
+    )
+    LearnedRate.objects.create(writer=copy.writer, drive="d1", kind="speed", format="cd", samples=12, learned_at=now)
+    upload_in("receiving", "A film")
+    client.post("/admin/fulfillment/policychoice/add/", {"name": "earliest-due", "why": "Christmas is near."})
+    rows_of_the_fleet(world.plant.writer)
     world.customer().post("/admin/login/", {"username": "nobody", "password": "disc"})
     client.post(f"/admin/fulfillment/carrier/{Carrier.objects.latest('id').pk}/change/", {"name": "Post and Sons"})
+
+
+def rows_of_the_fleet(writer: Writer) -> None:
+    """What agents are asked for, and who is on the way in."""
+    now = timezone.now()
+    Drive.objects.filter(writer=writer, ident="d1").update(discs=1200, warn_discs=1000, held_by="user:1 anna")
+    asked = {"writer": writer, "asked_by": "user:1 anna"}
+    Read.objects.create(uuid=uuid4(), drive="s1", queued_at=now, changed_at=now, **asked)
+    ImageRequest.objects.create(
+        wish="drop", sha256="ab" * 32, size=4096, layout="iso", title="A film", asked_at=now, **asked
+    )
+    DriveOrder.objects.create(drive="d1", verb="eject", asked_at=now, state="failed", reason="No such drive.", **asked)
+    enrolment.new_code(who="user:1 anna", now=now, name="Writer 9")
+    times = {"first_seen": now, "last_seen": now}
+    Sighting.objects.create(address="http://127.0.0.1:9101", name="Back room", kind="xorriso", by="mdns", **times)
 
 
 def signed_in() -> Client:
@@ -166,8 +192,18 @@ def add_errors(world: World) -> Any:
 @visit("admin-change-errors", "admin")
 def change_errors(world: World) -> Any:
     url = reverse("admin:devices_writer_change", args=[world.plant.writer.pk])
-    inlines = {f"{each}-{count}": 0 for each in ("drives", "bins") for count in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    inlines = {
+        f"{each}-{count}": 0
+        for each in ("drives", "printers", "bins", "images")
+        for count in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
     return signed_in().post(url, {"name": "", "address": "http://169.254.169.254/", **inlines})
+
+
+@visit("admin-learned-rate-errors", "admin")
+def learned_rate_errors(world: World) -> Any:
+    url = reverse("admin:fulfillment_learnedrate_change", args=[LearnedRate.objects.latest("pk").pk])
+    return signed_in().post(url, {"fixed": "0", "fixed_why": ""})
 
 
 @visit("admin-closing-days-errors", "admin")
@@ -195,7 +231,36 @@ def delete_protected(world: World) -> Any:
 
 @visit("admin-action-done", "admin")
 def action_done(world: World) -> Any:
+    return act("fulfillment/job", "hold", Job.objects.latest("received_at").pk, why="The customer called.")
+
+
+@visit("admin-action-without-why", "admin")
+def action_without_why(world: World) -> Any:
     return act("fulfillment/job", "hold", Job.objects.latest("received_at").pk)
+
+
+@visit("admin-job-put-first", "admin")
+def job_put_first(world: World) -> Any:
+    """From its page, to which it leads back."""
+    return act("fulfillment/job", "put_first", Job.objects.latest("received_at").pk, from_page="yes")
+
+
+@visit("admin-job-held", "admin")
+def job_held(world: World) -> Any:
+    job = Job.objects.latest("received_at")
+    act("fulfillment/job", "hold", job.pk, why="The customer called.")
+    return signed_in().get(f"/admin/fulfillment/job/{job.pk}/change/")
+
+
+@visit("admin-policy-errors", "admin")
+def policy_errors(world: World) -> Any:
+    return signed_in().post("/admin/fulfillment/policychoice/add/", {"name": "own", "path": "nowhere.Policy"})
+
+
+@visit("admin-policy-failed", "admin")
+def policy_failed(world: World) -> Any:
+    choosing.note_failure(choosing.newest(), "ZeroDivisionError: division by zero", timezone.now())
+    return signed_in().get("/admin/fulfillment/policychoice/")
 
 
 @visit("admin-action-refused", "admin")
@@ -216,8 +281,8 @@ def writer_halted(world: World) -> Any:
     return signed_in().get("/admin/devices/writer/")
 
 
-def act(rows: str, action: str, *chosen: object) -> Any:
-    return signed_in().post(f"/admin/{rows}/", {"action": action, "_selected_action": chosen}, follow=True)
+def act(rows: str, action: str, *chosen: object, **also: str) -> Any:
+    return signed_in().post(f"/admin/{rows}/", {"action": action, "_selected_action": chosen} | also, follow=True)
 
 
 @visit("admin-jsi18n", "assets")

@@ -5,30 +5,23 @@ A new address fails until it is put into the table, and so does a new model in t
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Permission, User
-from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from archive import storage
-from devices.models import Trouble, Write
 from devices.testing import FakeAgent
 from fulfillment.models import Paper
-from storefront.models import Alert, MoneyDifference, Order, Refund
-from tests.gates.pages import World, running_world, taken_back
+from storefront.models import Order
+from tests.gates.cast import Cast, make_cast, url_of
+from tests.gates.pages import running_world, taken_back
 from tests.gates.pages_admin import rows_of_everything
-from tests.scene import Plant, make_image, running_plant
-from tests.storefront.shopping import enter, put
+from tests.scene import Plant, running_plant
 
 pytestmark = pytest.mark.django_db
 
@@ -62,8 +55,15 @@ def staff(get: tuple[str, str, str], post: tuple[str, str, str]) -> Row:
 PAGE: Final = everybody(IN, METHOD)
 VERB: Final = everybody(METHOD, IN)
 FORM: Final = everybody(IN, IN)
+LOOK: Final = staff((FORBIDDEN, IN, IN), (FORBIDDEN, METHOD, METHOD))
+ACT: Final = staff((FORBIDDEN, METHOD, METHOD), (FORBIDDEN, IN, IN))
+NEITHER: Final = staff((FORBIDDEN, METHOD, METHOD), (FORBIDDEN, METHOD, METHOD))
 SCHEMA: Final = {
     method: dict.fromkeys(PUBLIC, FORBIDDEN) | dict.fromkeys(STAFF, passed)
+    for method, passed in (("GET", IN), ("POST", METHOD))
+}
+RESOURCES: Final = {
+    method: dict.fromkeys(PUBLIC, FORBIDDEN) | dict(zip(STAFF, (FORBIDDEN, passed, passed), strict=True))
     for method, passed in (("GET", IN), ("POST", METHOD))
 }
 TABLE: Final[dict[str, Row]] = {
@@ -88,7 +88,45 @@ TABLE: Final[dict[str, Row]] = {
     "order-progress": PAGE,
     "stripe-webhook": VERB,  # its signature is its key
     "writer-file": everybody(TOKEN, TOKEN, GET_writer_1=IN, POST_writer_1=METHOD),
+    "devices:writers": RESOURCES,
+    "devices:writer": RESOURCES,
+    "devices:enrol": VERB,  # the code is the key
     "devices:report": everybody(TOKEN, TOKEN, GET_writer_1=METHOD, POST_writer_1=IN),
+    "fleet": LOOK,
+    "fleet-cards": LOOK,
+    "fleet-writer": LOOK,
+    "fleet-writer-now": LOOK,
+    "fleet-drain": ACT,
+    "fleet-maintenance": ACT,
+    "fleet-resume": ACT,
+    "fleet-drive-drain": ACT,
+    "fleet-drive-resume": ACT,
+    "fleet-drive-eject": ACT,
+    "fleet-drive-loaded": ACT,
+    "fleet-drive-taken-out": ACT,
+    "fleet-drive-serviced": ACT,
+    "fleet-bin-put-in": ACT,
+    "fleet-bin-count": ACT,
+    "fleet-image-purge": ACT,
+    "fleet-add": staff((FORBIDDEN, IN, IN), (FORBIDDEN, IN, IN)),
+    "fleet-look": ACT,
+    "fleet-came": LOOK,
+    "console": LOOK,
+    "console-going": LOOK,
+    "console-sent": LOOK,
+    "console-ended": LOOK,
+    "console-start": ACT,
+    "console-copy": LOOK,
+    "console-copy-now": LOOK,
+    "console-cancel": ACT,
+    "console-give-up": ACT,
+    "console-seen": ACT,
+    "uploads": NEITHER,  # they speak tus, by other methods and headers
+    "upload-file": NEITHER,
+    "upload-begin": ACT,
+    "upload-form": ACT,
+    "upload-give-up": ACT,
+    "upload-again": ACT,
     "schema": SCHEMA,
     "admin:index": staff((IN, IN, IN), (IN, IN, IN)),
     "admin:login": FORM,
@@ -108,6 +146,7 @@ TABLE: Final[dict[str, Row]] = {
 ADMIN: Final[dict[str, set[str]]] = {
     "archive_image": set(),
     "archive_title": {"change"},
+    "archive_upload": set(),
     "auth_group": {"add", "change", "delete"},
     "auth_user": {"add", "change", "delete"},
     "axes_accessattempt": {"delete"},
@@ -116,13 +155,23 @@ ADMIN: Final[dict[str, set[str]]] = {
     "devices_deviceevent": set(),
     "devices_trouble": {"change"},
     "devices_disc": {"change"},
+    "devices_drive": {"change"},
+    "devices_driveorder": {"change"},
+    "devices_enrolmentcode": set(),
+    "devices_imagerequest": {"change"},
+    "devices_read": {"change"},
+    "devices_sighting": set(),
     "devices_write": {"change"},
     "devices_writer": {"change"},
     "fulfillment_calendar": {"add", "change"},
     "fulfillment_carrier": {"add", "change", "delete"},
+    "fulfillment_copy": set(),
+    "fulfillment_imagefetch": set(),
     "fulfillment_job": set(),
+    "fulfillment_learnedrate": {"change"},
     "fulfillment_paper": set(),
     "fulfillment_planrun": set(),
+    "fulfillment_policychoice": {"add"},
     "fulfillment_service": {"add", "change", "delete"},
     "fulfillment_shipment": {"change"},
     "storefront_alert": set(),
@@ -154,51 +203,6 @@ def expected(name: str) -> Row:
     return staff(get, post)
 
 
-@dataclass(slots=True)
-class Cast:
-    """The roles, each with what it holds."""
-
-    world: World
-    order: Order
-    write: Write
-    second: Plant
-    product: Any
-    clients: dict[str, Client] = field(default_factory=dict)
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    def ask(self, role: str, method: str, url: str) -> Any:
-        """The answer; whatever it changed is taken back, a log-out too."""
-        client = self.clients[role]
-        cookies = copy.deepcopy(client.cookies)
-        form = {"product": self.product.pk, "copies": 1} if "/cart/" in url else None
-        with taken_back():
-            response = getattr(client, method.lower())(url, form, headers=self.headers.get(role, {}))
-            client.cookies = cookies
-            if response.streaming:  # `close` would end the connection to the database as well
-                response.getvalue()
-                for close_file in response._resource_closers:
-                    close_file()
-            return response
-
-    def arguments(self, name: str, pattern: str) -> dict[str, Any]:
-        """Customer A's, writer 1's, and an existing row's."""
-        model = re.match(r"admin/([a-z]+)/([a-z]+)/", pattern)
-        rows = apps.get_model(model[1], model[2])._default_manager if model else None
-        known = {
-            "token": self.order.token,
-            "part_number": self.product.title.part_number,
-            "product_id": self.product.pk,
-            "writer_uuid": self.world.plant.writer.uuid,
-            "sha256": self.write.image_sha256,
-            "pk": Paper.objects.filter(path__gt="").latest("pk").pk,
-            "app_label": "devices",
-            "url": "nothing/here/",
-        }
-        for key in ("object_id", "id"):
-            known[key] = getattr(rows.last(), "pk", 1) if rows else ""
-        return {key: known[key] for key in re.findall(r"<(?:\w+:)?(\w+)>", pattern)}
-
-
 @pytest.fixture(scope="module")
 def cast(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
@@ -208,52 +212,6 @@ def cast(
         rows_of_everything(world)
         with running_plant("Writer 2") as second:
             yield make_cast(world, second)
-
-
-def make_cast(world: World, second: Plant) -> Cast:
-    customers = {f"customer {letter}": world.customer() for letter in "AB"}
-    order = world.order(customers["customer A"])
-    world.order(customers["customer B"])
-    what_went_wrong(order)
-    for customer in customers.values():  # with something in the cart, and an address
-        put(customer, world.products[0])
-        enter(customer)
-    world.plant.turn()
-    write = Write.objects.filter(writer=world.plant.writer, state__in=["queued", "sent", "accepted"]).latest("pk")
-    write.image_sha256 = str(make_image("wanted by writer 1 alone").sha256)
-    write.save(update_fields=["image_sha256"])
-    path = storage.path_by_digest(write.image_sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"image")
-    Paper.objects.update(state="printed", path=str(path))
-    made = Cast(world, order, write, second, world.products[0], customers)
-    for role, plant in (("writer 1", world.plant), ("writer 2", second)):
-        made.clients[role] = Client()
-        made.headers[role] = {"Authorization": f"Bearer {plant.new.report_token}"}
-    made.clients["anonymous"] = Client()
-    people = {
-        "account": User.objects.create_user("dora"),
-        "operator without rights": User.objects.create_user("emil", is_staff=True),
-        "operator": User.objects.create_user("fritz", is_staff=True),
-        "superuser": User.objects.get(username="anna"),
-    }
-    people["operator"].user_permissions.set(Permission.objects.exclude(content_type__app_label="auth"))
-    for role, user in people.items():
-        made.clients[role] = Client()
-        made.clients[role].force_login(user)
-    return made
-
-
-def what_went_wrong(order: Order) -> None:
-    """Rows that only trouble makes."""
-    now = timezone.now()
-    payment = order.payments.get()
-    money = {"amount_minor": 990, "currency": "EUR", "session": "cs_other"}
-    MoneyDifference.objects.create(kind="unmatched", source="cs_other", why="No such order.", found_at=now, **money)
-    Refund.objects.create(payment=payment, key="refund-1", next_try_at=now, created_at=now, **money)
-    Alert.objects.create(kind="test", key="1", text="Look at it.", opened_at=now)
-    times = {"first_at": now, "last_at": now, "next_try_at": now}
-    Trouble.objects.create(step="test", row="1", name="a row", tries=3, reason="It failed.", **times)
 
 
 def addresses(resolver: URLResolver, before: str = "", space: str = "") -> Iterator[tuple[str, str]]:
@@ -267,17 +225,6 @@ def addresses(resolver: URLResolver, before: str = "", space: str = "") -> Itera
 
 
 EVERY: Final = sorted(set(addresses(get_resolver())))
-
-
-def url_of(cast: Cast, name: str, pattern: str) -> str:
-    values = cast.arguments(name, pattern)
-    if name == "admin:app_list":
-        return reverse(name, kwargs=values)
-    if name == "admin:autocomplete":
-        return "/admin/autocomplete/?app_label=storefront&model_name=product&field_name=title"
-    if name == "admin:":  # unnamed: the old form of a row's address, and what is nowhere
-        return f"/admin/{values['url']}" if "url" in values else "/admin/nothing/here/"
-    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), pattern)
 
 
 def outcome(response: Any) -> str:

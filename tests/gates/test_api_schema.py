@@ -40,7 +40,8 @@ def test_the_shops_api_does_what_its_schema_says(
 
 @SERIES
 def test_the_agents_api_does_what_its_schema_says(tmp_path: Path, examples: int, phases: str) -> None:
-    agent = AgentProcess(tmp_path / "agent")
+    source = '[[driver.drives]]\nid = "s1"\nrole = "source"\nfeed = "hand"\ndevice = "stdio:source.iso"\n'
+    agent = AgentProcess(tmp_path / "agent", feed="hand", extra=source)
     agent.start()
     try:
         base = f"http://127.0.0.1:{agent.port}"

@@ -49,6 +49,14 @@ def test_counts_are_gone_soon_after_their_span() -> None:
     assert list(Tally.objects.values_list("key", flat=True)) == ["another"]
 
 
+@pytest.mark.django_db
+def test_a_count_stays_for_requests_that_came_in_the_last_moment_of_its_span() -> None:
+    ends = NOW.replace(second=0, minute=1)
+    limits.take("door", (3, 60), ends - dt.timedelta(milliseconds=20))
+    limits.take("another", (3, 60), ends + dt.timedelta(milliseconds=20))
+    assert Tally.objects.get(key="door").count == 1
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_get_exactly_what_the_limit_gives() -> None:

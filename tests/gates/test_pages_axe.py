@@ -17,7 +17,7 @@ from tests.watching import Watch
 # A telephone by day and a desk by night; the other two ways around are for `make test-long`.
 LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((320, "light"), (1440, "dark"))
 OTHER_LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((320, "dark"), (1440, "light"))
-SEEN: Final = [name for name, entry in LIST.items() if entry.group in {"shop", "payer", "admin"}]
+SEEN: Final = [name for name, entry in LIST.items() if entry.group in {"shop", "plant", "payer", "admin"}]
 # Django's own pages differ from model to model in their rows alone: these stand for all, which are for the long run.
 ALIKE: Final = re.compile(r"admin-.*-(history|delete|add)")
 SHORT: Final = [name for name in SEEN if not ALIKE.fullmatch(name)]

@@ -28,7 +28,30 @@ NO_PAGE: Final = {
     "ready": "for monitors: JSON",
     "metrics": "for monitors: text",
     "schema": "for programs: OpenAPI",
+    "console-ended": "for the console's script: JSON",
+    "console-cancel": "leads to the copy: copy-cancelling",
+    "console-give-up": "leads to the copy: copy-unknown",
+    "console-seen": "leads to the copy: copy-seen",
+    "uploads": "for tus clients: no page",
+    "upload-file": "as uploads",
+    "upload-begin": "for the console's script: JSON",
+    "upload-form": "leads to the console",
+    "upload-give-up": "as upload-form",
+    "upload-again": "as upload-form",
+    "fleet-maintenance": "leads to the writer, as fleet-drain does: writer-drained",
+    "fleet-resume": "as fleet-drain",
+    "fleet-drive-drain": "leads to the writer: writer-answered",
+    "fleet-drive-resume": "as fleet-drive-drain",
+    "fleet-drive-eject": "as fleet-drive-drain",
+    "fleet-drive-loaded": "leads to the writer: writer-late-answer",
+    "fleet-drive-taken-out": "as fleet-drive-loaded",
+    "fleet-drive-serviced": "leads to the writer: writer-drive-serviced",
+    "fleet-bin-put-in": "leads to the writer: writer-blanks-put-in",
+    "fleet-image-purge": "leads to the writer: writer-image-purged",
     "stripe-webhook": "for the payer: JSON",
+    "devices:enrol": "for agents: JSON",
+    "devices:writer": "for programs: JSON",
+    "devices:writers": "for programs: JSON",
     "devices:report": "for agents: JSON",
     "writer-file": "for agents: bytes",
     "admin:fulfillment_paper_file": "a PDF",
@@ -114,7 +137,7 @@ def test_every_model_of_the_admin_is_shown_with_its_rows(pages: dict[str, Page])
 
 def test_every_page_carries_the_content_security_policy(pages: dict[str, Page]) -> None:
     for page in pages.values():
-        if page.group in {"shop", "payer", "admin"}:
+        if page.group in {"shop", "plant", "payer", "admin"}:
             policy = set(page.answer.headers["Content-Security-Policy"].split("; "))
             assert policy & {"default-src 'self'", "default-src 'none'"}, page.name
             assert {"base-uri 'none'", "frame-ancestors 'none'"} <= policy, page.name

@@ -1,4 +1,4 @@
-"""What axe can't see: the shop by keyboard alone, and that the gate in the browser shuts."""
+"""What axe can't see: pages by keyboard alone, live pages that rest, and that the gate in the browser shuts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stops(tab: Tab) -> list[str]:
 
 
 def test_the_first_stop_leads_past_the_head(desk: Stage, pages: dict[str, Page]) -> None:
-    for name in ("front", "title", "cart", "checkout", "order-writing", "error-500"):
+    for name in ("front", "title", "cart", "checkout", "order-writing", "fleet", "error-500"):
         tab = desk.show(pages[name])
         tab.keyboard.press("Tab")
         expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -65,6 +65,10 @@ def test_the_first_stop_leads_past_the_head(desk: Stage, pages: dict[str, Page])
         ("checkout-errors", ["name", "email", "organisation", "region", "service", "Look over the order"]),
         ("review", ["Change address, shipping or date", "Pay"]),
         ("order-unpaid", ["Pay", "Cancel this order"]),
+        ("console-chosen", ["unit", "address", "q", "from", "format", "drive", "copies", "Start", "Choose files"]),
+        ("fleet", ["Add a writer", "Writer 4", "Writer 3", "Writer 12"]),
+        ("writer-by-hand", ["serial", "Drain Drive 1", "Eject Drive 4", "why", "Serviced: Drive 1"]),
+        ("writer-busy", ["Drain Drive 1", "why", "Drain", "number", "Load CD-R, Bin 1", "Correct CD-R, Bin 1"]),
         ("payer-pay", ["number", "expiry", "cvc", "name", "Pay"]),
     ],
 )
@@ -80,7 +84,15 @@ def test_every_form_is_reached_by_tab_in_its_order(
 
 @pytest.mark.parametrize(
     ("name", "where"),
-    [("checkout-errors", "[role=alert]"), ("title-error", "#id_copies"), ("cart-error", "[autofocus]")],
+    [
+        ("checkout-errors", "[role=alert]"),
+        ("console-errors", "#console [role=alert]"),
+        ("writer-blanks-error", "[autofocus]"),
+        ("writer-why-error", "[autofocus]"),
+        ("fleet-add-error", "[autofocus]"),
+        ("title-error", "#id_copies"),
+        ("cart-error", "[autofocus]"),
+    ],
 )
 def test_after_an_error_the_keyboard_starts_where_it_is_told(
     desk: Stage, pages: dict[str, Page], name: str, where: str
@@ -95,6 +107,26 @@ def test_an_error_in_the_summary_leads_to_its_field(desk: Stage, pages: dict[str
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
     expect(tab.get_by_label("Name")).to_be_focused()
+
+
+def test_a_live_page_asks_only_while_somebody_looks(desk: Stage, pages: dict[str, Page]) -> None:
+    asked: list[str] = []
+    desk.tab.on("request", lambda request: asked.append(request.url) if request.url.endswith("/cards/") else None)
+    desk.tab.add_init_script(
+        "Object.defineProperty(document, 'hidden', {get: () => document.documentElement.dataset.away === 'yes'})"
+    )
+    desk.tab.clock.install()
+    tab = desk.show(pages["fleet"])
+    for _ in range(2):
+        with tab.expect_request("**/cards/"):
+            tab.clock.run_for(4_100)
+    tab.evaluate("document.documentElement.dataset.away = 'yes'")
+    tab.clock.run_for(60_000)
+    assert len(asked) == 2
+    tab.evaluate("document.documentElement.dataset.away = 'no'")
+    with tab.expect_request("**/cards/"):
+        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(asked) == 3, "at once, for whoever comes back"
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from tests.scene import NOW
 @pytest.fixture
 def stations(db: None) -> Iterator[list[Station]]:
     with ExitStack() as stack:
-        yield [_station(f"Writer {number}", stack) for number in (1, 2)]
+        yield [station_of(f"Writer {number}", stack) for number in (1, 2)]
 
 
-def _station(name: str, stack: ExitStack) -> Station:
+def station_of(name: str, stack: ExitStack) -> Station:
     new = add_writer(name=name, address="http://127.0.0.1:9", now=NOW)
     command = tokens.command_token(settings.SPINDLE_WRITER_KEY, new.writer.uuid, 1)
     agent = stack.enter_context(CarefulAgent(new.writer.uuid, [command]))

@@ -11,14 +11,16 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from devices import blanks, dispatch, lifecycle, reports, visits
+from devices import blanks, dispatch, lifecycle, reports, silence, visits
 from devices.agent import wire
 from devices.intake import NewWriter, cancel_write
 from devices.models import BlankBin, Disc, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import apply, operators, ranking, snapshot, tick
+from fulfillment import apply, choosing, operators, ranking, snapshot, tick
 from fulfillment.models import Job, Shipment
+from fulfillment.planning.cost import prior_rates
 from fulfillment.planning.planner import plan
+from fulfillment.planning.policies import BUILT_IN
 from tests.life.agent import CarefulAgent
 from tests.life.books import Books
 from tests.life.series import Life
@@ -28,6 +30,7 @@ ACTOR: Final = "user:1 Anna"
 ROUNDS: Final = 30  # of a minute, after which all must be quiet once nothing fails any more
 WRITERS = st.integers(0, 1)
 ANY = st.integers(0, 1000)
+VERBS: Final = [operators.hold, operators.release, operators.put_first, operators.put_back]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,14 @@ class JobLife(Life):
         job = ask_for(copies, make_image(image), received_at=self.now)
         if priority:
             job.priority = priority
-            Job.objects.filter(pk=job.pk).update(priority=priority, rank=ranking.rank_of(job))
+            ranking.place(job, ranking.in_force(self.now), prior_rates())
+            Job.objects.filter(pk=job.pk).update(priority=priority, rank=job.rank)
 
     @rule(seconds=st.sampled_from([2, 11, 31, 100]))
     def turn(self, seconds: int) -> None:
         """One beat of every tick."""
         self.now += dt.timedelta(seconds=seconds)
-        reports.note_silence(self.now)
+        silence.note(self.now)
         tick.run(self.now)
         for pk in visits.due(self.now):
             dispatch.attend(pk, self.now)
@@ -84,7 +88,7 @@ class JobLife(Life):
     def two_ticks_at_once(self) -> None:
         """One tick has planned; another one does all its work before the first carries its plan out."""
         jobs = snapshot.open_jobs()
-        decided = plan(snapshot.take(jobs, self.now), ranking.policy(), self.now.timestamp())
+        decided = plan(snapshot.take(jobs, self.now), ranking.in_force(self.now), self.now.timestamp())
         tick.run(self.now)
         apply.apply(decided, jobs, self.now)
 
@@ -204,10 +208,14 @@ class JobLife(Life):
         verb = lifecycle.resume if resumed else lifecycle.drain
         verb(self.stations[at].writer, who=ACTOR, why="looked at it", now=self.now)
 
-    @rule(which=ANY, verb=st.sampled_from([operators.hold, operators.release]))
-    def job_is_held_or_released(self, which: int, verb: Any) -> None:
+    @rule(which=ANY, verb=st.sampled_from(VERBS))
+    def job_is_held_released_or_put_first(self, which: int, verb: Any) -> None:
         if jobs := list(Job.objects.filter(state__in=Job.OPEN).order_by("received_at")):
             verb(jobs[which % len(jobs)], ACTOR, self.now)
+
+    @rule(policy=st.sampled_from([*BUILT_IN, "nowhere.Policy"]))
+    def policy_is_chosen(self, policy: str) -> None:
+        choosing.choose(policy, why="for a try", who=ACTOR, now=self.now)
 
     @rule(which=ANY)
     def write_is_cancelled(self, which: int) -> None:
@@ -264,9 +272,11 @@ class JobLife(Life):
     def _run_until_quiet(self) -> None:
         before = None
         for _ in range(ROUNDS):
-            self.turn(61)  # longer than any pause after a failure
+            self.now += dt.timedelta(seconds=59)  # with the turn, longer than any pause after a failure
+            self._all_report()
+            self.turn(2)
+            self._all_report()
             for at, station in enumerate(self.stations):
-                self.report(at, heard=True)
                 station.agent.finish_all()
                 self.report(at, heard=True)
             now = self.books.states()
@@ -274,6 +284,10 @@ class JobLife(Life):
                 return
             before = now
         raise AssertionError("it never comes to rest")
+
+    def _all_report(self) -> None:
+        for at in range(len(self.stations)):
+            self.report(at, heard=True)
 
     def _check_ends(self) -> None:
         assert set(Shipment.objects.values_list("state", flat=True)) <= {"ready"}

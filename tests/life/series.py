@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_machine_as_test
 
 # Steps of the long series, by machine; what each test has really done is counted and held against these.
-LONG: Final = {"ledger": 65_000, "orders": 25_000, "jobs": 10_000}
+LONG: Final = {"ledger": 65_000, "orders": 25_000, "jobs": 10_000, "copies": 10_000}
 SHORT_LIFE: Final = 50  # steps of one example
 LONG_LIFE: Final = 100
 

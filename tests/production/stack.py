@@ -38,6 +38,8 @@ class Stack:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
     also_called: str = ""  # another host name that the shop answers to
+    plant_host: str = "127.0.0.1"  # where agents reach it
+    agent_networks: str = ""  # where it may call agents as well
 
     @property
     def images(self) -> Path:
@@ -54,8 +56,10 @@ class Stack:
         own["SPINDLE_ALIVE"] = str(self.folder / "alive")
         own |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "HOSTNAME": socket.gethostname()}
         own |= {"PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "storefront.settings", "LANG": "C.UTF-8"}
-        if self.also_called:
+        if self.also_called and "SPINDLE_ALLOWED_HOSTS" in own:
             own["SPINDLE_ALLOWED_HOSTS"] += f",{self.also_called}"
+        if self.agent_networks and "SPINDLE_AGENT_NETWORKS" in own:
+            own["SPINDLE_AGENT_NETWORKS"] += f",{self.agent_networks}"
         own["REDIS_URL"] = f"redis+socket://{self.redis}?virtual_host=0"
         if service != "agent" and os.geteuid() == 0:
             own["PYTHONWARNINGS"] = "ignore:You're running the worker"  # the image has an ordinary user
@@ -123,7 +127,7 @@ class Stack:
             "web:8000": f"127.0.0.1:{self.web}",
             "listen 8080": f"listen 127.0.0.1:{self.plain}",
             "listen 8443": f"listen 127.0.0.1:{self.tls}",
-            "listen 8081": f"listen 127.0.0.1:{self.plant}",
+            "listen 8081": f"listen {self.plant_host}:{self.plant}",
             "/srv/images/": f"{self.images}/",
             "/srv/static/": f"{self.folder / 'static'}/",
             "/dev/stdout": str(self.folder / "access.log"),
@@ -144,6 +148,11 @@ class Stack:
 
     def ask(self, path: str, *, method: str = "GET", plant: bool = False, **headers: str) -> Answer:
         """One request to nginx over TLS, or on the plant's network."""
+        return self.send(method, path, None, headers, plant=plant)
+
+    def send(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, plant: bool = False
+    ) -> Answer:
         connection: http.client.HTTPConnection
         if plant:
             connection = http.client.HTTPConnection("127.0.0.1", self.plant, timeout=20)
@@ -153,7 +162,7 @@ class Stack:
             connection = http.client.HTTPSConnection("127.0.0.1", self.tls, timeout=20, context=trust)
         with contextlib.closing(connection):
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, headers={"Host": HOST} | named)
+            connection.request(method, path, body, headers={"Host": HOST} | named)
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())
 
@@ -206,12 +215,18 @@ def make_secrets(folder: Path, database_url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_stack(title_bytes: int = 6_000_000, also_called: str = "") -> Iterator[Stack]:
+def running_stack(
+    title_bytes: int = 6_000_000,
+    also_called: str = "",
+    plant_host: str = "127.0.0.1",
+    writers: int = 2,
+    agent_networks: str = "",
+) -> Iterator[Stack]:
     """PostgreSQL with a migrated database and some rows, Redis, web, and nginx in front."""
     folder = Path(tempfile.mkdtemp(prefix="spindle-production-", dir="/tmp"))  # a short path, for sockets
     folder.chmod(0o755)
     with running_postgres() as postgres:
-        stack = Stack(folder, postgres, also_called=also_called)
+        stack = Stack(folder, postgres, also_called=also_called, plant_host=plant_host, agent_networks=agent_networks)
         try:
             make_secrets(folder / "secrets", postgres.url())
             stack.run(*command("migrate"))
@@ -222,7 +237,9 @@ def running_stack(title_bytes: int = 6_000_000, also_called: str = "") -> Iterat
             with (titles / "one.wav").open("wb") as song:
                 for start in range(0, title_bytes, 1_000_000):
                     song.write(os.urandom(min(1_000_000, title_bytes - start)))
-            stack.made = json.loads(stack.run("python", "-m", "tests.production.seed", str(titles)).stdout)
+            stack.made = json.loads(
+                stack.run("python", "-m", "tests.production.seed", str(titles), str(writers)).stdout
+            )
             stack.start_redis()
             stack.start_web()
             stack.start_nginx()

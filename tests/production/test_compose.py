@@ -149,7 +149,7 @@ def test_only_nginx_can_be_reached_from_outside() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["nginx"]
     assert compose()["networks"]["data"] == {"internal": True}
     assert {name for name, service in services().items() if "front" in service["networks"]} == {
-        "web", "worker", "documents", "nginx", "manage",
+        "web", "worker", "documents", "mastering", "nginx", "manage",
     }  # fmt: skip
     for name in DATABASES:
         assert services()[name]["networks"] == ["data"]

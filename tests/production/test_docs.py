@@ -10,7 +10,7 @@ from tests.production.compose import ROOT, compose, services
 
 TEXT = (ROOT / "docs" / "deploy.md").read_text()
 VERBS = {"archive": {"add"}, "backup": {"create", "check", "restore"}, "payments": {"reconcile"}}
-VERBS["writer"] = {"add", "list", "rotate", "acknowledge"}
+VERBS["writer"] = {"add", "list", "rotate", "acknowledge", "code", "revoke"}
 
 
 def test_every_command_of_the_shop_exists() -> None:

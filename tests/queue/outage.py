@@ -24,9 +24,9 @@ def wait(plant: Plant, condition: Callable[[], Any], what: str, seconds: float =
 
 
 @contextmanager
-def doubled(plant: Plant, process: str) -> Iterator[None]:
-    """A second worker or beat beside the first."""
-    name = f"{process}-again"
+def doubled(plant: Plant, process: str, name: str = "") -> Iterator[None]:
+    """A second worker or beat beside the first, or another agent of this name."""
+    name = name or f"{process}-again"
     with plant.log(name).open("ab") as log:
         plant.running[name] = subprocess.Popen(
             plant._command(process),
@@ -85,14 +85,17 @@ def visited(plant: Plant) -> bool:
     return bool(plant.rows("SELECT id FROM devices_writer WHERE attended_until IS NOT NULL"))
 
 
-def finished_at_agents(plant: Plant) -> int:
-    """Discs that the agents' own journals call good, whether the server has heard of them or not."""
-    count = 0
-    for agent in AGENTS:
-        rows = read_sqlite(plant.folder / agent / "state" / "journal.sqlite3", "SELECT state FROM discs")
-        count += sum(row["state"] == "good" for row in rows)
-    return count
+def finished_at_agents(plant: Plant) -> set[str]:
+    """Serials that the agents' own journals call good, whether the server has heard of them or not."""
+    journals = [plant.folder / agent / "state" / "journal.sqlite3" for agent in AGENTS]
+    rows = [row for journal in journals for row in read_sqlite(journal, "SELECT serial, state FROM discs")]
+    return {str(row["serial"]) for row in rows if row["state"] == "good"}
 
 
-def booked(plant: Plant) -> int:
-    return len(plant.rows("SELECT id FROM devices_disc WHERE state = 'good'"))
+def booked(plant: Plant) -> set[str]:
+    return {str(row["serial"]) for row in plant.rows("SELECT serial FROM devices_disc WHERE state = 'good'")}
+
+
+def all_booked(plant: Plant) -> bool:
+    """Of every agent's journal as it is now: one that was deleted has left its discs with the server alone."""
+    return finished_at_agents(plant) <= booked(plant)

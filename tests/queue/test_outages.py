@@ -9,7 +9,7 @@ import redis
 
 from tests.faults.ending import ends_well
 from tests.faults.plant import AGENTS, Plant, answers
-from tests.queue.outage import at_agents, booked, buy, doubled, finished_at_agents, visited, wait
+from tests.queue.outage import all_booked, at_agents, buy, doubled, finished_at_agents, visited, wait
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -28,7 +28,7 @@ def test_a_worker_killed_in_a_visit_delays_its_writers_by_seconds(plant: Plant) 
         plant.thaw(agent)
     plant.start("worker")
     seconds = wait(plant, lambda: at_agents(plant, order), "dispatch")
-    print(f"worker's restart to dispatch: {seconds:.1f} s")  # noqa: T201
+    print(f"worker's restart to dispatch: {seconds:.1f} s")  # noqa: T201  (told to whoever runs it)
     assert seconds <= GOES_ON
     ends_well(plant, order)
 
@@ -45,7 +45,7 @@ def test_without_redis_the_shop_sells_and_work_goes_on_after_its_return(plant: P
         assert plant.running[process].poll() is None, plant.story()
     plant.start("redis")
     seconds = wait(plant, lambda: at_agents(plant, order), "dispatch")
-    print(f"slowest page without Redis {max(without.values()):.2f} s; its return to dispatch: {seconds:.1f} s")  # noqa: T201
+    print(f"slowest page without Redis {max(without.values()):.2f} s; its return to dispatch: {seconds:.1f} s")  # noqa: T201  (told to whoever runs it)
     assert seconds <= GOES_ON
     ends_well(plant, order)
 
@@ -85,7 +85,7 @@ def test_a_worker_that_slept_through_a_visit_changes_nothing_when_it_wakes(plant
         plant.thaw(agent)
     with doubled(plant, "worker"):
         seconds = wait(plant, lambda: at_agents(plant, order), "dispatch by the other worker")
-        print(f"worker frozen to dispatch by another: {seconds:.1f} s")  # noqa: T201
+        print(f"worker frozen to dispatch by another: {seconds:.1f} s")  # noqa: T201  (told to whoever runs it)
         plant.thaw("worker")
         ends_well(plant, order)
 
@@ -95,15 +95,15 @@ def test_results_are_booked_soon_after_an_agent_and_after_the_server_is_back(pla
     wait(plant, lambda: at_agents(plant, order), "dispatch")
     had = finished_at_agents(plant)
     plant.kill("web")
-    wait(plant, lambda: finished_at_agents(plant) == had + 2, "the agents to finish without the server")
-    assert booked(plant) < finished_at_agents(plant)
+    wait(plant, lambda: len(finished_at_agents(plant) - had) == 2, "the agents to finish without the server")
+    assert not all_booked(plant)
     for agent in AGENTS:
         plant.kill(agent)
     plant.start("web")
     wait(plant, lambda: answers(plant.commands.shop_url), "the shop")
     for agent in AGENTS:
         plant.start(agent)
-    seconds = wait(plant, lambda: booked(plant) == finished_at_agents(plant), "the results")
-    print(f"agents' return to booked: {seconds:.1f} s")  # noqa: T201
+    seconds = wait(plant, lambda: all_booked(plant), "the results")
+    print(f"agents' return to booked: {seconds:.1f} s")  # noqa: T201  (told to whoever runs it)
     assert seconds <= BOOKED
     ends_well(plant, order)

@@ -39,7 +39,7 @@ def reached(event: str) -> None:
         if _seen[text] != point["nth"]:
             return
         try:
-            os.rename(ARMED, ARMED + ".fired")  # noqa: PTH104
+            os.rename(ARMED, ARMED + ".fired")  # noqa: PTH104  (no import before the kill)
         except FileNotFoundError:
             return  # another process of this name was first
     number = signal.SIGSTOP if point["freeze"] else signal.SIGKILL
