@@ -20,7 +20,7 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 
 def _planning(folder: Path, rounds: int) -> list[Row]:
     """Solvers are its alone: loaded only when it is asked for."""
-    from tests.bench.planning import measured
+    from tests.bench.planning import measured  # noqa: PLC0415 -- ortools and scipy are installed by `make bench` alone
 
     return measured.measure(folder, rounds)
 
