@@ -96,7 +96,7 @@ def _decide(view: DiskView, stored: Sequence[OnDisk], head: frozenset[str], now:
     decision = Decision(view, withdrawn=_out_of_date(view, now))
     if view.writer.disk_capacity is None:
         return decision  # it has not said anything yet
-    room = _Room(view, stored, head, now)
+    room = _Room(view, stored, head)
     missing = view.missing()
     for need in missing:
         if (dropped := room.take(need, sparing=False)) is None:
@@ -164,10 +164,10 @@ def _bound_fetches(decisions: Sequence[Decision]) -> None:
 class _Room:
     """The bytes of one disk while they are shared out, nearest need first."""
 
-    def __init__(self, view: DiskView, stored: Sequence[OnDisk], head: frozenset[str], now: dt.datetime) -> None:
+    def __init__(self, view: DiskView, stored: Sequence[OnDisk], head: frozenset[str]) -> None:
         self._refs = {seen.image: ref for seen, ref in stored}
         self._here = [seen for seen, _ in stored if seen.image not in view.leaving]
-        self._view, self._head, self._now = view, head, now.timestamp()
+        self._view, self._head = view, head
         self._free = view.free + sum(view.leaving.values())
         self._free_now = view.free
 
@@ -190,7 +190,7 @@ class _Room:
             queue=frozenset(queue),
             head=self._head,
         )
-        names = make_room(disk, size, self._now)
+        names = make_room(disk, size)
         if names is None:
             return None
         self._free += sum(seen.bytes for seen in self._here if seen.image in names) - size

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from archive.formats import FORMATS, SECTOR
 from archive.models import Image, ImageState
@@ -20,7 +20,8 @@ from devices.agent import wire
 from devices.intake import ImageRef
 from devices.models import CachedImage, ImageRequest, Write, Writer
 from devices.states import WRITE_OPEN, Keyword, RequestState
-from fulfillment.models import Copy, Job
+from fulfillment.models import Copy, ImageDemand, Job
+from fulfillment.planning.demand import NEVER
 from fulfillment.planning.eviction import StoredImage
 from fulfillment.planning.model import Plan
 
@@ -176,10 +177,17 @@ def stored_on(writers: Collection[int]) -> dict[int, list[OnDisk]]:
     rows = CachedImage.objects.filter(writer__in=writers).exclude(layout=wire.Layout.FACE)
     rows = rows.exclude(state=wire.ImageState.FAILED)  # what failed occupies nothing
     again = Exists(Image.objects.filter(sha256=OuterRef("sha256"), state=ImageState.READY))
+    level = ImageDemand.objects.filter(sha256=OuterRef("sha256")).values("level")
     stored: dict[int, list[OnDisk]] = defaultdict(list)
-    for row in rows.annotate(again=again):
-        used_at = row.used_at.timestamp() if row.used_at else None
-        seen = StoredImage(row.sha256, row.size, used_at, row.state == wire.ImageState.READY, row.again)
+    for row in rows.annotate(again=again, level=Subquery(level)):
+        seen = StoredImage(
+            row.sha256,
+            row.size,
+            used_at=row.used_at.timestamp() if row.used_at else None,
+            whole=row.state == wire.ImageState.READY,
+            elsewhere=row.again,
+            demand=NEVER if row.level is None else row.level,
+        )
         stored[row.writer_id].append((seen, ImageRef(row.sha256, row.size, row.layout)))
     return stored
 

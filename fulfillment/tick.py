@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from devices import trouble
 from devices.models import Read, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import apply, caching, estimates, learning, plan_runs, progress, ranking, snapshot
+from fulfillment import apply, caching, demand, estimates, learning, plan_runs, progress, ranking, snapshot
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, PlanRun, Shipment
 from fulfillment.planning.model import Plan
@@ -36,6 +36,7 @@ def run(now: dt.datetime) -> int:
     caching.keep(decided, jobs, now)
     queued = apply.apply(decided, jobs, now)
     learning.learn_from_log(now)
+    demand.learn_from_writes()
     if changed or queued or _roll_due(now):
         roll(now)
     return queued

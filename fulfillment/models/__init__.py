@@ -6,7 +6,7 @@ from fulfillment.models.jobs import Allocation, Job, JobEvent, WriteShare
 from fulfillment.models.log import LogEntry
 from fulfillment.models.plan_runs import PlanRun
 from fulfillment.models.policies import PolicyChoice
-from fulfillment.models.rates import LearnedRate, LearningMark
+from fulfillment.models.rates import ImageDemand, LearnedRate, LearningMark
 from fulfillment.models.shipments import ADDRESS_FIELDS, Paper, PostalAddress, Shipment, ShipmentEvent
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Copy",
     "CopyEvent",
     "CopyWrite",
+    "ImageDemand",
     "ImageFetch",
     "Job",
     "JobEvent",

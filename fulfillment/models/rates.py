@@ -1,6 +1,7 @@
-"""What the plant's own discs and fetches taught of its speed, beside what a person fixed by hand.
+"""What the plant's own log taught: its speed, beside what a person fixed by hand, and what its writers write most.
 
-`fulfillment/learning.py` alone writes what is learned; the admin alone writes what is fixed.
+`fulfillment/learning.py` and `fulfillment/demand.py` alone write what is learned; the admin alone writes what is
+fixed.
 """
 
 from __future__ import annotations
@@ -107,10 +108,21 @@ class LearnedRate(models.Model):
             raise ValidationError({"fixed_why": "Say why it is fixed, for whoever finds it later."})
 
 
+class ImageDemand(models.Model):
+    """How much an image is asked for, as planning/demand.py counts it. Without a row: never, as far as is known."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    level = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.sha256[:12]}: {self.level:.3f}"
+
+
 class LearningMark(models.Model):
-    """How far the log of the devices was read: the one row by which each disc teaches once."""
+    """How far the log of the devices and the writes were read: the one row by which each of them teaches once."""
 
     event = models.PositiveBigIntegerField(default=0)
+    write = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="learning_mark_alone")]

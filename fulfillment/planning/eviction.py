@@ -6,22 +6,18 @@ first, and no more than is needed. What an image is worth has two parts, the fir
 1. Whether anybody wants it. An image that is still on its way and that nobody here waits for goes first: each byte
    that does not come is saved as well. What the head of the queue wants, on whatever writer, goes after what nobody
    wants. What can't be fetched again (a disc that was read here and lies nowhere else) goes last of all.
-2. The fetching that it is likely to save, for each byte that it occupies: seconds to fetch it again, by its size, by
-   how long it was not used. The longer something lay unused, the longer it will lie: its chance of being wanted soon
-   falls about as one by that time. Of two images as old as each other the smaller one stays, because a fetch costs a
-   little time whatever its size.
+2. The fetches that it is likely to save, for each byte that it occupies: how much it is asked for (planning/demand.py)
+   by its bytes. Of two images asked for as much the smaller one stays; of two that nobody ever asked for the one
+   used last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from math import inf, log2
 
-from fulfillment.planning.cost import PRIOR_LINK
-
-FETCH_OVERHEAD: Final = 2.0  # seconds that each fetch costs beside its bytes: to be asked for, announced and checked
-YOUNGEST: Final = 1.0  # seconds; what was used this instant is not worth without end
+from fulfillment.planning.demand import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +32,8 @@ class StoredImage:
     """False while it is on its way."""
     elsewhere: bool = True
     """Whether it can be fetched again."""
+    demand: float = NEVER
+    """How much it is asked for, as planning/demand.py counts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,9 @@ class Disk:
     """Images of the writes that are planned for it next."""
     head: frozenset[str] = frozenset()
     """Images that the head of the queue wants, on whatever writer."""
-    link: float = PRIOR_LINK
 
 
-def make_room(disk: Disk, size: int, now: float) -> tuple[str, ...] | None:
+def make_room(disk: Disk, size: int) -> tuple[str, ...] | None:
     """The images to drop so that `size` bytes fit, in the order in which to drop them; None if they can't fit."""
     missing = size - disk.free
     if missing <= 0:
@@ -63,7 +60,7 @@ def make_room(disk: Disk, size: int, now: float) -> tuple[str, ...] | None:
         return None
     chosen: list[StoredImage] = []
     freed = 0
-    for stored in _least_worth_first(disk, now):
+    for stored in _least_worth_first(disk):
         if freed >= missing:
             break
         chosen.append(stored)
@@ -78,11 +75,11 @@ def make_room(disk: Disk, size: int, now: float) -> tuple[str, ...] | None:
     return tuple(stored.image for stored in chosen)
 
 
-def _least_worth_first(disk: Disk, now: float) -> Iterator[StoredImage]:
+def _least_worth_first(disk: Disk) -> Iterator[StoredImage]:
     kept = disk.in_use | disk.queue
     yield from sorted(
         (stored for stored in disk.images if stored.image not in kept and stored.bytes > 0),
-        key=lambda stored: (_wanted(stored, disk.head), _saving(stored, disk.link, now), stored.image),
+        key=lambda stored: (_wanted(stored, disk.head), _worth(stored), _last_used(stored), stored.image),
     )
 
 
@@ -94,9 +91,10 @@ def _wanted(stored: StoredImage, head: frozenset[str]) -> int:
     return 1 if stored.whole else 0
 
 
-def _saving(stored: StoredImage, link: float, now: float) -> float:
-    """Seconds of fetching saved, by byte and by second of lying unused."""
-    if stored.used_at is None:
-        return 0.0
-    age = max(now - stored.used_at, YOUNGEST)
-    return (FETCH_OVERHEAD + stored.bytes / link) / (stored.bytes * age)
+def _worth(stored: StoredImage) -> float:
+    """How many fetches it saves for each byte, as a logarithm."""
+    return stored.demand - log2(stored.bytes)
+
+
+def _last_used(stored: StoredImage) -> float:
+    return -inf if stored.used_at is None else stored.used_at

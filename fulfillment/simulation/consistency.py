@@ -29,8 +29,9 @@ def check(workload: Workload) -> None:
 
 
 def without_overlaps(outages: Sequence[Outage]) -> tuple[Outage, ...]:
-    """Outages of a writer that overlap or touch as one; as they stand where none do."""
+    """Outages of a writer that overlap or touch as one, those of no length left out; else as they stand."""
     joined: list[Outage] = []
+    outages = [outage for outage in outages if outage.begins < outage.ends]
     for outage in sorted(outages, key=attrgetter("writer", "begins")):
         last = joined[-1] if joined else None
         if last and last.writer == outage.writer and outage.begins <= last.ends:

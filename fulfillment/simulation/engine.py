@@ -15,6 +15,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Final
 
+from fulfillment.planning.demand import NEVER, asked
 from fulfillment.planning.model import JobView
 from fulfillment.planning.planner import Planner
 from fulfillment.planning.policies import Policy
@@ -75,6 +76,8 @@ class Engine:
         self._jobs: dict[str, JobView] = {}
         self._order_of: dict[str, Order] = {}
         self._left: dict[str, int] = {}
+        self._demand: dict[str, float] = {}
+        self._given = 0
         largest: dict[str, int] = {}
         for image in workload.images:
             largest[image.format] = max(image.bytes, largest.get(image.format, 0))
@@ -120,8 +123,6 @@ class Engine:
         for refill in self._workload.refills:
             self._expect(refill.at, Step.REFILL, refill)
         for outage in self._workload.outages:
-            if outage.begins == outage.ends:
-                continue  # it stops nothing
             self._expect(outage.begins, Step.OUTAGE_START, outage.writer)
             self._expect(outage.ends, Step.OUTAGE_END, outage.writer)
 
@@ -275,7 +276,7 @@ class Engine:
         if unit.fetch is not None or (wanted := unit.next_fetch()) is None:
             return
         image, needed = wanted
-        dropped = unit.make_room(image, needed, self._wanted_soon(), now)
+        dropped = unit.make_room(image, needed, self._wanted_soon(), self._demand)
         if dropped is None:
             return
         for name in dropped:
@@ -329,6 +330,8 @@ class Engine:
         plan = self._planner.decide(now)
         for assignment in plan.assignments:
             unit = self._units[assignment.writer]
+            self._given += 1
+            self._demand[assignment.image] = asked(self._demand.get(assignment.image, NEVER), self._given)
             jobs = (share.job for share in assignment.shares for _ in range(share.copies))
             unit.take(self._images[assignment.image], jobs)
             self._stirred[unit.spec.id] = unit

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fulfillment.planning.demand import NEVER
 from fulfillment.planning.eviction import Disk, StoredImage, make_room
 from fulfillment.planning.model import DriveView, Rates, WriterView
 from fulfillment.planning.stations import Station
@@ -99,7 +100,9 @@ class Unit:
                 return self.images[name], False
         return None
 
-    def make_room(self, image: Image, needed: bool, wanted: frozenset[str], now: float) -> tuple[str, ...] | None:
+    def make_room(
+        self, image: Image, needed: bool, wanted: frozenset[str], demand: Mapping[str, float]
+    ) -> tuple[str, ...] | None:
         """What is to be dropped before the image comes; None if it must not come now.
 
         What nobody waits for drops nothing that anybody waits for.
@@ -111,13 +114,15 @@ class Unit:
         disk = Disk(
             capacity=self.spec.cache_bytes,
             free=free,
-            images=tuple(StoredImage(name, self.images[name].bytes, at) for name, at in self.cache.items()),
+            images=tuple(
+                StoredImage(name, self.images[name].bytes, at, demand=demand.get(name, NEVER))
+                for name, at in self.cache.items()
+            ),
             in_use=self._in_use(),
             queue=ahead if needed else ahead | wanted,
             head=wanted,
-            link=self.spec.link_rate,
         )
-        return make_room(disk, image.bytes, now)
+        return make_room(disk, image.bytes)
 
     def _in_use(self) -> frozenset[str]:
         running = [drive.image.id for drive in self.drives if drive is not None]

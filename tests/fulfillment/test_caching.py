@@ -74,6 +74,21 @@ def test_the_longest_unused_image_goes_before_a_write_is_queued_that_has_no_room
     assert short(old) in event.text
 
 
+def test_what_is_written_often_stays_before_what_was_used_last(disk: Plant) -> None:
+    often, new = image("often", 100), image("new", 100)
+    for turn in range(3):
+        job = ask_for(1, often)
+        tick.run(NOW)
+        assert intake.cancel(job.shipment, actor=f"order:{turn}", now=NOW)
+    ImageRequest.objects.all().delete()
+    store(disk.writer, often, days=9)
+    store(disk.writer, new, days=1)
+    set_disk(disk.writer, free=200)
+    ask_for(1, image("wanted", 250))
+    tick.run(NOW)
+    assert asked() == [("drop", short(new))]
+
+
 def test_what_fits_purges_nothing(disk: Plant) -> None:
     store(disk.writer, image("old"))
     set_disk(disk.writer, free=600)

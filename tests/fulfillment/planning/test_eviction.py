@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fulfillment.planning.demand import NEVER, asked
 from fulfillment.planning.eviction import Disk, StoredImage, make_room
 
 NOW = 1_000_000.0
@@ -19,10 +20,14 @@ def stored(
     *,
     whole: bool = True,
     elsewhere: bool = True,
+    asks: int = 0,
 ) -> StoredImage:
-    """An image of `size` GB that was last used so many hours ago."""
+    """An image of `size` GB that was last used so many hours ago, and that so many of the last writes were of."""
     used_at = None if hours is None else NOW - hours * 3600
-    return StoredImage(name, int(size * GB), used_at, whole, elsewhere)
+    demand = NEVER
+    for _ in range(asks):
+        demand = asked(demand, 1000)
+    return StoredImage(name, int(size * GB), used_at, whole, elsewhere, demand)
 
 
 def disk(*images: StoredImage, free: float = 0.0, wanted: str = "", queue: str = "", head: str = "") -> Disk:
@@ -43,7 +48,15 @@ def disk(*images: StoredImage, free: float = 0.0, wanted: str = "", queue: str =
         ("it fits", disk(stored("a"), free=2), 2.0, ""),
         ("the longest unused goes first", disk(stored("a", hours=1), stored("b", hours=9)), 0.5, "b"),
         ("never used is oldest of all", disk(stored("a", hours=99), stored("b", hours=None)), 0.5, "b"),
-        ("of equal age the larger goes", disk(stored("a", 0.01), stored("b", 4.0)), 0.005, "b"),
+        ("asked for seldom goes before asked for often", disk(stored("a", asks=9), stored("b", asks=2)), 0.5, "b"),
+        ("never asked for goes before long unused", disk(stored("a", hours=99, asks=1), stored("b")), 0.5, "b"),
+        ("asked for as often, the larger goes", disk(stored("a", 0.7, asks=1), stored("b", 4.0, asks=1)), 0.5, "b"),
+        (
+            "by the byte: six asks for 9 GB are less than one for 1",
+            disk(stored("a", 1, asks=1), stored("b", 9, asks=6)),
+            1,
+            "b",
+        ),
         (
             "as many as are needed, oldest first",
             disk(stored("a", hours=2), stored("b", hours=9), stored("c", hours=5)),
@@ -65,7 +78,7 @@ def disk(*images: StoredImage, free: float = 0.0, wanted: str = "", queue: str =
     ],
 )
 def test_what_is_dropped(what: str, full: Disk, size: float, dropped: str | None) -> None:
-    assert make_room(full, int(size * GB), NOW) == (None if dropped is None else tuple(dropped)), what
+    assert make_room(full, int(size * GB)) == (None if dropped is None else tuple(dropped)), what
 
 
 names = st.sampled_from("abcdefgh")
@@ -80,6 +93,7 @@ def disks(draw: st.DrawFn) -> Disk:
             draw(st.none() | st.floats(0, 2 * NOW)),  # a clock that is ahead says the future
             draw(st.booleans()),
             draw(st.booleans()),
+            draw(st.just(NEVER) | st.floats(-1e6, 1e6)),
         )
         for name in sorted(draw(st.sets(names)))
     )
@@ -94,7 +108,7 @@ sizes = st.integers(1, 60)
 
 @given(disks(), sizes)
 def test_what_is_in_use_or_wanted_here_is_never_dropped(full: Disk, size: int) -> None:
-    dropped = make_room(full, size, NOW) or ()
+    dropped = make_room(full, size) or ()
     assert not set(dropped) & (full.in_use | full.queue)
     assert len(set(dropped)) == len(dropped)
     assert set(dropped) <= {image.image for image in full.images}
@@ -102,7 +116,7 @@ def test_what_is_in_use_or_wanted_here_is_never_dropped(full: Disk, size: int) -
 
 @given(disks(), sizes)
 def test_what_is_dropped_is_enough_and_none_of_it_is_too_much(full: Disk, size: int) -> None:
-    dropped = make_room(full, size, NOW)
+    dropped = make_room(full, size)
     if dropped is None:
         return
     bytes_of = {image.image: image.bytes for image in full.images}
@@ -115,21 +129,21 @@ def test_what_is_dropped_is_enough_and_none_of_it_is_too_much(full: Disk, size: 
 def test_room_is_refused_only_where_dropping_all_that_may_go_is_not_enough(full: Disk, size: int) -> None:
     droppable = [image for image in full.images if image.image not in full.in_use | full.queue]
     possible = full.free + sum(image.bytes for image in droppable) >= size
-    assert (make_room(full, size, NOW) is not None) == possible
+    assert (make_room(full, size) is not None) == possible
 
 
 @given(disks(), sizes, st.randoms())
 def test_the_order_in_which_images_are_named_does_not_matter(full: Disk, size: int, random: object) -> None:
     shuffled = list(full.images)
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis' own random.Random
-    assert make_room(full, size, NOW) == make_room(replace(full, images=tuple(shuffled)), size, NOW)
+    assert make_room(full, size) == make_room(replace(full, images=tuple(shuffled)), size)
 
 
 @given(disks(), sizes)
 def test_dropping_what_was_said_makes_it_fit(full: Disk, size: int) -> None:
-    dropped = make_room(full, size, NOW)
+    dropped = make_room(full, size)
     if dropped is None:
         return
     left = tuple(image for image in full.images if image.image not in dropped)
     free = full.capacity - sum(image.bytes for image in left)
-    assert make_room(replace(full, images=left, free=free), size, NOW) == ()
+    assert make_room(replace(full, images=left, free=free), size) == ()
