@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 class Row:
     """`ours` and `peers` in `unit`, one value a round; the ratio is the median of the rounds' ratios.
 
-    Where there is no peer, `peers` is empty and `bound` is in `unit`.
+    Where there is no peer, `peers` is empty and `bound` is in `unit`. `at_least`: more is better.
     """
 
     what: str
@@ -29,6 +29,7 @@ class Row:
     peers: tuple[float, ...]
     bound: float | None
     unit: str = "s"
+    at_least: bool = False
 
     @property
     def value(self) -> float:
@@ -39,7 +40,9 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.bound is None or self.value <= self.bound
+        if self.bound is None:
+            return True
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
 
     @property
     def spread(self) -> tuple[float, float]:
@@ -103,8 +106,11 @@ def table(rows: Sequence[Row]) -> list[str]:
         ours = f"{statistics.median(row.ours):.2f} {row.unit}"
         its = f"{statistics.median(row.peers):.2f} {row.unit}" if row.peers else "–"
         low, high = row.spread
-        ratio = f"{row.value:.2f} ({low:.2f}–{high:.2f})" if row.peers else f"({low:.2f}–{high:.2f} {row.unit})"
-        bound = "–" if row.bound is None else f"≤ {row.bound:g}" + ("" if row.peers else f" {row.unit}")
+        places = 3 if row.bound and 1 < row.bound < 1.1 else 2  # a bound of 1.02 wants a closer look
+        ratio = f"{row.value:.{places}f} ({low:.{places}f}–{high:.{places}f})"
+        ratio = ratio if row.peers else f"({low:.2f}–{high:.2f} {row.unit})"
+        sign = "≥" if row.at_least else "≤"
+        bound = "–" if row.bound is None else f"{sign} {row.bound:g}" + ("" if row.peers else f" {row.unit}")
         holds = "–" if row.bound is None else ("yes" if row.holds else "**no**")
         lines.append(f"| {row.what} | {ours} | {row.peer} | {its} | {ratio} | {bound} | {holds} |")
     return lines

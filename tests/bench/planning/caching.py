@@ -26,28 +26,25 @@ MIX: Final = (("cd", 0.4), ("dvd", 0.5), ("bd", 0.1))
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
-    """Hits, and bytes hit, as shares of the better of Belady's two rules."""
+class Compared:
+    """Hits of each, as shares of the requests. `best` is the better of Belady's two rules."""
 
     ours: float
-    our_bytes: float
+    best: float
     lru: float
     lfu: float
 
 
-def compare(seed: int, requests: int, jumps_every: int | None) -> Shares:
+def compare(seed: int, requests: int, jumps_every: int | None) -> Compared:
     """The first 30 % of the requests warm the cache and are not counted."""
     asked_for, capacity = _requests(seed, requests, jumps_every)
     after = int(0.3 * requests)
-    limits = hits(asked_for, capacity, after=after)
-    ours = spindle(asked_for, capacity, after=after)
-    best = max(limits["belady"].ratio, limits["belady-size"].ratio)
-    best_bytes = max(limits["belady"].byte_ratio, limits["belady-size"].byte_ratio)
-    return Shares(
-        ours=ours.ratio / best,
-        our_bytes=ours.byte_ratio / best_bytes,
-        lru=limits["lru"].ratio / best,
-        lfu=limits["lfu"].ratio / best,
+    limits = {name: found.ratio for name, found in hits(asked_for, capacity, after=after).items()}
+    return Compared(
+        ours=spindle(asked_for, capacity, after=after).ratio,
+        best=max(limits["belady"], limits["belady-size"]),
+        lru=limits["lru"],
+        lfu=limits["lfu"],
     )
 
 

@@ -13,7 +13,7 @@ from fulfillment.simulation.engine import Engine
 from fulfillment.simulation.result import result
 from fulfillment.simulation.workload import Image, Line, Order, Workload, Writer
 from tests.bench.measuring import Row
-from tests.bench.planning import cpsat, next_free
+from tests.bench.planning import caching, cpsat, next_free
 from tests.bench.planning.lp_bound import makespan_bound
 
 LEAST_SEEDS: Final = 5
@@ -24,7 +24,8 @@ SOLVER_SECONDS: Final = 4.0
 def measure(folder: Path, rounds: int) -> list[Row]:
     seeds = range(max(LEAST_SEEDS, rounds) if rounds > 3 else rounds)
     cases = range(CASES if rounds > 3 else 3)
-    return [*_backlogs(seeds), *_arrivals(seeds), *_small_cases(cases)]
+    requests = 100_000 if rounds > 3 else 20_000
+    return [*_backlogs(seeds), *_arrivals(seeds), *_small_cases(cases), *_hits(seeds, requests)]
 
 
 def run(workload: Workload, policy: EarliestDue | LongestFirst, seed: int = 0) -> dict[str, Any]:
@@ -102,6 +103,21 @@ def _case(what: str, worlds: Sequence[Workload], solve: Callable[..., cpsat.Best
     ours = tuple(run(world, LongestFirst())["makespan"] for world in worlds)
     best = tuple(min(mine, solve(world, SOLVER_SECONDS).makespan) for world, mine in zip(worlds, ours, strict=True))
     return Row(f"{what}: makespan", "best known (CP-SAT 4 s, ours)", ours, best, bound)
+
+
+def _hits(seeds: Sequence[int], requests: int) -> list[Row]:
+    rows: list[Row] = []
+    peer = "Belady's better rule"
+    for what, jumps_every, bound in (("a title jumps every 50 requests", 50, 0.85), ("none jumps", None, None)):
+        cases = [caching.compare(seed, requests, jumps_every) for seed in seeds]
+        best = tuple(case.best for case in cases)
+        for name, hits, its in (
+            ("Hits", [case.ours for case in cases], bound),
+            ("… of LRU", [case.lru for case in cases], None),
+            ("… of LFU", [case.lfu for case in cases], None),
+        ):
+            rows.append(Row(f"{name}, cache of 5 %, {what}", peer, tuple(hits), best, its, "of 1", at_least=True))
+    return rows
 
 
 def small_case(seed: int, jobs: int, writers: int, *, fetched: bool) -> Workload:

@@ -114,8 +114,8 @@ def test_dumping_again_what_was_read_changes_no_byte(workload: Workload) -> None
     assert dump(read(dump(workload).encode())) == dump(workload)
 
 
-def test_outages_that_overlap_or_touch_become_one() -> None:
-    outages = [("w1", 10, 20), ("w1", 15, 30), ("w1", 30, 40), ("w1", 50, 60)]
+def test_outages_that_overlap_or_touch_become_one_and_those_of_no_length_none() -> None:
+    outages = [("w1", 5, 5), ("w1", 10, 20), ("w1", 15, 30), ("w1", 30, 40), ("w1", 50, 60)]
     document = {**FULL, "outages": [{"writer": name, "from": begins, "to": ends} for name, begins, ends in outages]}
     assert read(json.dumps(document)).outages == (Outage("w1", 10, 40), Outage("w1", 50, 60))
 
