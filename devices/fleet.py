@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from django.db.models import QuerySet
+
 from devices.models import Writer
 from devices.states import BLOCKING, Keyword, WriterState
 
@@ -11,21 +15,33 @@ def at_work() -> list[Writer]:
     return [writer for writer in _willing() if writer.takes_work]
 
 
-def suspects() -> list[Writer]:
-    """Writers that would be at work but for a silence that may end any moment, by name.
+def with_suspects() -> tuple[list[Writer], list[Writer]]:
+    """Those at work, and those that would be but for a silence that may end any moment. Both by name; one query.
 
-    Nothing new is sent to them, and what is planned for them stays theirs until they are offline. While the server
+    Nothing new is sent to suspects, and what is planned for them stays theirs until they are offline. While the server
     doubts itself, none gets there.
     """
-    return [writer for writer in _willing() if _blocks(writer) == {Keyword.SUSPECT.value}]
+    willing = list(_willing())
+    working = [writer for writer in willing if writer.takes_work]
+    return working, [writer for writer in willing if _is_suspect(writer.reasons)]
 
 
-def _willing() -> list[Writer]:
-    rows = Writer.objects.filter(
+def keys_with_suspects() -> list[int]:
+    """The same, both together, by their keys."""
+    willing = _willing().values_list("pk", "reasons")
+    return [pk for pk, reasons in willing if not _blocks(reasons) or _is_suspect(reasons)]
+
+
+def _willing() -> QuerySet[Writer]:
+    """Of those that nobody took out of work; what their reasons say of them is not looked at."""
+    return Writer.objects.filter(
         state__in=[WriterState.IDLE, WriterState.BUSY], enabled=True, draining=False, maintenance=False
-    )
-    return list(rows.order_by("name"))
+    ).order_by("name")
 
 
-def _blocks(writer: Writer) -> set[str]:
-    return {reason["keyword"] for reason in writer.reasons} & BLOCKING
+def _is_suspect(reasons: Iterable[Mapping[str, str]]) -> bool:
+    return _blocks(reasons) == {Keyword.SUSPECT.value}
+
+
+def _blocks(reasons: Iterable[Mapping[str, str]]) -> set[str]:
+    return {reason["keyword"] for reason in reasons} & BLOCKING

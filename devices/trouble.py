@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, connection
@@ -22,6 +22,16 @@ from devices.text import clean
 logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Model)
+
+
+class Keyed(Protocol):
+    """A row, or the values of one that were read."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Keyed)
 Result = TypeVar("Result")
 
 PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=30))  # between the tries; after the last one it is set aside
@@ -104,8 +114,8 @@ def _take_failure(step: str, row: Model, error: Exception, now: datetime) -> Non
 
 
 def together(
-    step: str, rows: Iterable[Row], work: Callable[[list[Row]], Result], now: datetime
-) -> tuple[list[Row], Result]:
+    step: str, rows: Iterable[AnyRow], work: Callable[[list[AnyRow]], Result], now: datetime
+) -> tuple[list[AnyRow], Result]:
     """`work` for all rows at once, without those that make it raise; those are noted. `work` must change nothing.
 
     Returns the rows that took part, and what `work` gave. Raises what `work` raises for no row in particular.
@@ -118,7 +128,7 @@ def together(
         if _nobodys(fault):
             raise
         work([])  # raises as well where something else than the rows is broken
-        culprits: list[tuple[Row, Exception]] = []
+        culprits: list[tuple[AnyRow, Exception]] = []
         _find(wanted, work, culprits)
         if not culprits or len(culprits) == len(wanted) > 1 or len(culprits) >= _MOST_CULPRITS:
             raise
@@ -133,7 +143,7 @@ def together(
     return wanted, result
 
 
-def note(step: str, row: Model, error: Exception, now: datetime) -> Trouble:
+def note(step: str, row: Keyed, error: Exception, now: datetime) -> Trouble:
     """Counts a failed try with its reason and its traceback; the last one sets the row aside."""
     reason = clean(f"{type(error).__name__}: {error}", 1000)
     trouble, _ = Trouble.objects.get_or_create(
@@ -203,7 +213,7 @@ def _resting(trouble: Trouble, now: datetime) -> bool:
     return trouble.set_aside_at is not None or trouble.next_try_at > now
 
 
-def _find(rows: list[Row], work: Callable[[list[Row]], Any], found: list[tuple[Row, Exception]]) -> None:
+def _find(rows: list[AnyRow], work: Callable[[list[AnyRow]], Any], found: list[tuple[AnyRow, Exception]]) -> None:
     """The rows without which `work` does not raise, by halves: a few runs, not one per row."""
     if len(found) >= _MOST_CULPRITS:
         return

@@ -13,19 +13,26 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from devices.models import Disc, Write
 from devices.states import DiscState
 from fulfillment.models import Allocation, Job, WriteShare
+from fulfillment.open_jobs import OpenJob
 
 UNDER_WAY = (DiscState.PLANNED, DiscState.STARTED)
 UNDER_WAY_DISCS = Q(state__in=UNDER_WAY)
 SPOILT = (DiscState.BAD, DiscState.UNKNOWN)
 
 
-def allocate_write(write: Write, now: dt.datetime) -> None:
-    """Gives the write's good discs to the jobs they were written for; what is left over is stock."""
-    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id"))
-    for share in write.shares.select_related("job").order_by("job__rank"):
-        had = Allocation.objects.filter(job=share.job, disc__write=write).count()
-        given = _give(share.job, spare[: max(0, share.copies - had)], now)
-        spare = spare[given:]
+def allocate_write(write: Write, now: dt.datetime) -> list[Job]:
+    """Gives the write's good discs to the jobs they were written for; what is left over is stock.
+
+    Returns these jobs as they were before, in policy order; none for a console copy.
+    """
+    shares = list(write.shares.select_related("job").order_by("job__rank", "pk"))
+    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id")) if shares else []
+    if spare:
+        had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
+        for share in shares:
+            given = _give(share.job, spare[: max(0, share.copies - had[share.job_id])], now)
+            spare = spare[given:]
+    return [share.job for share in shares]
 
 
 def stock() -> QuerySet[Disc]:
@@ -65,7 +72,7 @@ def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
     return len(given)
 
 
-def needs(jobs: Iterable[Job]) -> dict[UUID, int]:
+def needs(jobs: Iterable[Job | OpenJob]) -> dict[UUID, int]:
     """How many discs of each job are neither made nor under way."""
     copies = {job.pk: job.copies for job in jobs}
     # A disc that has just become good and is given to nobody yet is not to be made a second time.
@@ -95,11 +102,6 @@ def _allocated(jobs: Iterable[UUID]) -> Counter[UUID]:
     return Counter(dict(rows))
 
 
-def under_way(jobs: Iterable[UUID]) -> Counter[UUID]:
-    """How many discs are being made for each job."""
-    return _share_out(jobs, UNDER_WAY_DISCS)
-
-
 def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
     """How many of `which` discs are whose: each write's, to its shares in policy order."""
     wanted = set(jobs)
@@ -107,11 +109,10 @@ def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
     counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
     by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
     had = Counter(Allocation.objects.filter(disc__write__in=by_write).values_list("disc__write", "job"))
-    for write in Write.objects.filter(pk__in=by_write).prefetch_related("shares__job"):
-        left = by_write[write.pk]
-        for share in sorted(write.shares.all(), key=lambda share: share.job.rank):
-            discs = min(left, max(0, share.copies - had[write.pk, share.job_id]))
-            left -= discs
-            if share.job_id in wanted:
-                going[share.job_id] += discs
+    shares = WriteShare.objects.filter(write__in=by_write).order_by("write", "job__rank", "pk")
+    for write, job, copies in shares.values_list("write", "job", "copies"):
+        discs = min(by_write[write], max(0, copies - had[write, job]))
+        by_write[write] -= discs
+        if job in wanted:
+            going[job] += discs
     return going

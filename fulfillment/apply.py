@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from django.db import transaction
@@ -17,13 +17,14 @@ from devices.agent import wire
 from devices.intake import ImageRef, NotAccepted, queue_write
 from devices.models import Drive, Writer
 from devices.wording import drive_name
-from fulfillment import lifecycle, snapshot
+from fulfillment import lifecycle
 from fulfillment.models import Job, WriteShare
+from fulfillment.open_jobs import PLANNERS_HOLDS, OpenJob
 from fulfillment.planning.model import Assignment, Plan, Wait
 
 log = logging.getLogger(__name__)
 
-HOLDS: Final = frozenset(snapshot.PLANNERS_HOLDS)  # somebody has to do something; the other waits end by themselves
+HOLDS: Final = frozenset(PLANNERS_HOLDS)  # somebody has to do something; the other waits end by themselves
 ACTOR: Final = "tick"
 MOST_NAMED: Final = 15
 STEP: Final = "fulfillment.queue-write"
@@ -33,14 +34,17 @@ class _Overtaken(Exception):
     """Another tick changed one of the jobs: its assignment is dropped whole."""
 
 
-def apply(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> int:
+def apply(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> int:
     """Queues the plan's writes and notes why the other jobs wait; returns how many writes were queued."""
-    by_id = {str(job.pk): job for job in jobs}
+    as_read = {str(job.pk): job for job in jobs}
+    noted = [job_id for job_id, wait in plan.waits.items() if _is_news(as_read[job_id], wait)]
+    by_id = _rows(as_read, {*noted, *(share.job for each in plan.assignments for share in each.shares)})
     writers = Writer.objects.in_bulk({int(assignment.writer) for assignment in plan.assignments})
     # A fault is the first job's: should it be another's, that one comes first while this one rests.
     by_first: dict[Job, list[Assignment]] = defaultdict(list)
     for assignment in plan.assignments:
-        by_first[by_id[assignment.shares[0].job]].append(assignment)
+        if all(share.job in by_id for share in assignment.shares):
+            by_first[by_id[assignment.shares[0].job]].append(assignment)
     queued: list[Assignment] = []
 
     def queue(first: Job) -> None:
@@ -54,9 +58,16 @@ def apply(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> int:
                 log.warning("write not queued: %s", refused)
 
     trouble.each(STEP, by_first, queue, now)
-    waiting = [by_id[job_id] for job_id in plan.waits]
+    waiting = [by_id[job_id] for job_id in noted if job_id in by_id]
     trouble.each("fulfillment.note-wait", waiting, lambda job: _note_wait(job, plan.waits[str(job.pk)], now), now)
     return len(queued)
+
+
+def _rows(as_read: Mapping[str, OpenJob], wanted: Collection[str]) -> dict[str, Job]:
+    """The rows of the jobs that change. One that has moved since it was read is left out, and planned again."""
+    rows = Job.objects.select_related("image").in_bulk([as_read[job_id].pk for job_id in wanted])
+    found = {str(pk): row for pk, row in rows.items()}
+    return {job_id: row for job_id, row in found.items() if row.revision == as_read[job_id].revision}
 
 
 def _queue(
@@ -116,11 +127,18 @@ def _orders(jobs: Iterable[Job]) -> str:
     return ",".join(numbers[:MOST_NAMED]) + (",etc" if len(numbers) > MOST_NAMED else "")
 
 
+def _is_news(job: OpenJob, wait: Wait) -> bool:
+    return (job.state, job.reason) != _noted(job, wait)
+
+
 def _note_wait(job: Job, wait: Wait, now: dt.datetime) -> None:
-    """A job with discs under way stays «writing» and says what its rest waits for; another waits or is held."""
-    reason: str = wait
-    state = Job.State.HELD if wait in HOLDS else Job.State.WAITING
-    if job.state == Job.State.WRITING:
-        state, reason = Job.State.WRITING, _rest_of(wait)
+    state, reason = _noted(job, wait)
     if (job.state, job.reason) != (state, reason):
         lifecycle.move_job(job, state, actor=ACTOR, now=now, reason=reason)
+
+
+def _noted(job: Job | OpenJob, wait: Wait) -> tuple[Job.State, str]:
+    """A job with discs under way stays «writing» and says what its rest waits for; another waits or is held."""
+    if job.state == Job.State.WRITING:
+        return Job.State.WRITING, _rest_of(wait)
+    return (Job.State.HELD if wait in HOLDS else Job.State.WAITING), wait

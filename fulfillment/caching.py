@@ -18,7 +18,7 @@ from devices.intake import ImageRef
 from devices.models import ImageRequest, Writer
 from fulfillment import disks
 from fulfillment.disks import BY_PLAN, DiskView, Need, OnDisk
-from fulfillment.models import Job
+from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.cost import fetch_seconds, prior_rates
 from fulfillment.planning.eviction import Disk, make_room
 from fulfillment.planning.model import Plan
@@ -45,7 +45,7 @@ class Decision:
     stuck: list[Need] = field(default_factory=list)
 
 
-def keep(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> None:
+def keep(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> None:
     """Call it before the plan is carried out: an agent that is given a write without room for its image puts it off."""
     decisions = {decision.view.writer: decision for decision in decide(plan, jobs, now)}
     titles = _titles({image.sha256 for decision in decisions.values() for image in decision.drops})
@@ -64,7 +64,7 @@ def stuck(now: dt.datetime) -> list[tuple[Writer, Need]]:
     return [(writer, need) for writer, need in without_room(now) if need.since <= now - PATIENCE]
 
 
-def decide(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> list[Decision]:
+def decide(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> list[Decision]:
     """For each writer at work. Changes nothing."""
     views = disks.read(plan, jobs, now)
     short = [view.writer.pk for view in views if _is_short(view, now)]

@@ -20,7 +20,8 @@ from devices.agent import wire
 from devices.intake import ImageRef
 from devices.models import CachedImage, ImageRequest, Write, Writer
 from devices.states import WRITE_OPEN, Keyword, RequestState
-from fulfillment.models import Copy, ImageDemand, Job
+from fulfillment.models import Copy, ImageDemand
+from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.demand import NEVER
 from fulfillment.planning.eviction import StoredImage
 from fulfillment.planning.model import Plan
@@ -78,7 +79,7 @@ class DiskView:
         return {request.sha256: request for request in self.requests if request.wish == wish}
 
 
-def read(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> list[DiskView]:
+def read(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> list[DiskView]:
     """The disks of all writers at work. plan: what is about to be sent, and what comes after it."""
     views = {writer.pk: DiskView(writer) for writer in fleet.at_work()}
     _read_writes(views)
@@ -94,12 +95,14 @@ def read(plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> list[DiskView]:
 
 
 def _read_writes(views: Mapping[int, DiskView]) -> None:
-    for write in Write.objects.filter(writer__in=views, state__in=WRITE_OPEN).order_by("queued_at", "id"):
-        image = ImageRef(write.image_sha256, write.image_size, write.layout)
-        views[write.writer_id].needs.setdefault(image.sha256, Need(image, write.title, write.queued_at))
+    rows = Write.objects.filter(writer__in=views, state__in=WRITE_OPEN).order_by("queued_at", "id")
+    for writer, sha256, size, layout, title, queued_at in rows.values_list(
+        "writer", "image_sha256", "image_size", "layout", "title", "queued_at"
+    ):
+        views[writer].needs.setdefault(sha256, Need(ImageRef(sha256, size, layout), title, queued_at))
 
 
-def _read_plan(views: Mapping[int, DiskView], plan: Plan, jobs: Sequence[Job], now: dt.datetime) -> None:
+def _read_plan(views: Mapping[int, DiskView], plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> None:
     by_id = {str(job.pk): job for job in jobs}
     for assignment in plan.assignments:
         if view := views.get(int(assignment.writer)):
@@ -111,9 +114,8 @@ def _read_plan(views: Mapping[int, DiskView], plan: Plan, jobs: Sequence[Job], n
             view.ahead.setdefault(need.image.sha256, need)
 
 
-def _need_of(job: Job, now: dt.datetime, start: float = 0.0) -> Need:
-    image = job.image
-    return Need(ImageRef(image.sha256 or "", image.size or 0, image.layout), job.title, now, start)
+def _need_of(job: OpenJob, now: dt.datetime, start: float = 0.0) -> Need:
+    return Need(job.image.ref, job.title, now, start)
 
 
 def _read_requests(views: Mapping[int, DiskView]) -> None:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from devices.agent import wire
+from devices.copiers import Copier
 from devices.hand_waits import BLANK, TAKE_OUT, HandWaits
-from devices.models import Disc, Drive
 from devices.states import DiscState
 from fulfillment.planning.cost import disc_seconds
 from fulfillment.planning.model import Rates
 
 STILL_TO_COME: Final = 0.1  # of a wait that lasts longer than expected: nobody knows more than that it is not over
+
+
+class DiscUnderWay(NamedTuple):
+    """A disc that its writer has or is about to get, and has not finished, with what planning needs of its write."""
+
+    state: str
+    drive: str
+    started_at: dt.datetime | None
+    write: int
+    writer: int
+    image: str
+    size: int
+    format: str
+    named: str
+    """The drive that it must go into; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +39,9 @@ class LaidOut:
     last_blank_at: Mapping[str, float]
 
 
-def is_hand_fed(drive: Drive) -> bool:
-    return drive.feed == wire.Feed.HAND
-
-
 def lay_out(
-    drives: Mapping[str, Drive],
-    discs: Sequence[Disc],
+    drives: Mapping[str, Copier],
+    discs: Sequence[DiscUnderWay],
     rates: Mapping[str, Rates],
     waits: HandWaits,
     image_at: Mapping[str, float],
@@ -40,7 +51,7 @@ def lay_out(
     yet will be."""
     free = {ident: now + _until_emptied(drive, waits, now) for ident, drive in drives.items()}
     until_fed = {ident: _until_fed(drive, waits, now) for ident, drive in drives.items()}
-    after = {ident: waits.take_out if is_hand_fed(drive) else 0.0 for ident, drive in drives.items()}
+    after = {ident: waits.take_out if drive.is_hand_fed else 0.0 for ident, drive in drives.items()}
     begins: dict[str, float] = {}
     for disc in discs:
         if disc.state == DiscState.STARTED and disc.drive in free and disc.started_at:
@@ -52,34 +63,33 @@ def lay_out(
         if not fitting:
             continue
         drive = min(fitting, key=lambda ident: (free[ident], ident))
-        begun = max(free[drive], image_at.get(disc.write.image_sha256, now)) + until_fed[drive]
-        begins[disc.write.format] = max(begins.get(disc.write.format, now), begun)
+        begun = max(free[drive], image_at.get(disc.image, now)) + until_fed[drive]
+        begins[disc.format] = max(begins.get(disc.format, now), begun)
         free[drive] = begun + _seconds(rates[drive], disc) + after[drive]
-        until_fed[drive] = waits.blank if is_hand_fed(drives[drive]) else 0.0
+        until_fed[drive] = waits.blank if drives[drive].is_hand_fed else 0.0
     return LaidOut(free, begins)
 
 
-def _fitting(drives: Mapping[str, Drive], disc: Disc) -> list[str]:
-    named = disc.write.drive
-    return [ident for ident, drive in drives.items() if disc.write.format in drive.formats and named in {"", ident}]
+def _fitting(drives: Mapping[str, Copier], disc: DiscUnderWay) -> list[str]:
+    return [ident for ident, drive in drives.items() if disc.format in drive.formats and disc.named in {"", ident}]
 
 
-def _seconds(rates: Rates, disc: Disc) -> float:
-    return disc_seconds(rates, disc.write.image_size, disc.write.format)
+def _seconds(rates: Rates, disc: DiscUnderWay) -> float:
+    return disc_seconds(rates, disc.size, disc.format)
 
 
-def _until_emptied(drive: Drive, waits: HandWaits, now: float) -> float:
+def _until_emptied(drive: Copier, waits: HandWaits, now: float) -> float:
     """A finished disc occupies its drive until somebody takes it out."""
-    return _still(drive, waits.take_out, now) if is_hand_fed(drive) and drive.wants == TAKE_OUT else 0.0
+    return _still(drive, waits.take_out, now) if drive.is_hand_fed and drive.wants == TAKE_OUT else 0.0
 
 
-def _until_fed(drive: Drive, waits: HandWaits, now: float) -> float:
+def _until_fed(drive: Copier, waits: HandWaits, now: float) -> float:
     """How long its next disc waits for a blank."""
-    if not is_hand_fed(drive):
+    if not drive.is_hand_fed:
         return 0.0
     return _still(drive, waits.blank, now) if drive.wants == BLANK else waits.blank
 
 
-def _still(drive: Drive, expected: float, now: float) -> float:
+def _still(drive: Copier, expected: float, now: float) -> float:
     waited = now - drive.wants_since.timestamp() if drive.wants_since else 0.0
     return max(expected - max(0.0, waited), expected * STILL_TO_COME)

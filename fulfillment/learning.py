@@ -63,9 +63,10 @@ def typical_rates() -> Rates:
 def learn_from_log(now: dt.datetime) -> int:
     """Takes the next finished discs and fetches; returns how many taught something. Harmless when run twice at once."""
     mark, _ = LearningMark.objects.get_or_create(pk=1)
-    following = DeviceEvent.objects.filter(pk__gt=mark.event).order_by("pk")[:AT_ONCE]
+    following = DeviceEvent.objects.filter(pk__gt=mark.event).order_by("pk")
     # Up to the first one that is not settled: numbers and times are not in one order, and the mark only goes forward.
-    events = list(takewhile(lambda event: abs(now - event.at) >= SETTLED, following))
+    settled = list(takewhile(lambda at: abs(now - at) >= SETTLED, following.values_list("at", flat=True)[:AT_ONCE]))
+    events = list(following[: len(settled)])
     if not events:
         return 0
     with transaction.atomic():

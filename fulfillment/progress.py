@@ -33,10 +33,11 @@ def read_writes(now: dt.datetime) -> int:
 
 
 def _read_write(write: Write, now: dt.datetime) -> None:
-    allocation.allocate_write(write, now)
-    for job in Job.objects.filter(shares__write=write).distinct():
+    jobs = allocation.allocate_write(write, now)
+    for job in Job.objects.in_bulk({job.pk for job in jobs}).values():
         settle(job, now)
-    copies.follow_write(write, now)
+    if not jobs:
+        copies.follow_write(write, now)
     mark_read(write.pk, write.revision)
 
 
@@ -44,8 +45,7 @@ def recall_writes(now: dt.datetime) -> None:
     """Takes back what a writer that fell out was never sent: its jobs go to another one."""
     ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
     shared = Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
-    there = [writer.pk for writer in (*fleet.at_work(), *fleet.suspects())]
-    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=there)
+    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=fleet.keys_with_suspects())
     step = "fulfillment.recall-write"
     writes = shared.filter(stranded | Q(pk__in=_astray(shared))).exclude(pk__in=trouble.left_alone(step, now))
     trouble.each(step, writes[:BATCH], lambda write: cancel_write(write, ACTOR, now), now)
@@ -55,17 +55,17 @@ def _astray(writes: QuerySet[Write]) -> list[int]:
     """Writes with discs to begin that might go into a drive that somebody holds, or must go into one that is not ours
     any more: planned anew, they go elsewhere."""
     copiers = Drive.objects.filter(role=wire.Role.COPIER, gone=False)
-    held = [(drive.writer_id, set(drive.formats)) for drive in copiers.exclude(held_for="")]
+    held = list(copiers.exclude(held_for="").values_list("writer", "formats"))
     waiting = writes.filter(Exists(Disc.objects.filter(write=OuterRef("pk"), state=DiscState.PLANNED)))
-    named = list(waiting.exclude(drive="").only("writer_id", "drive"))
-    drives = copiers.filter(writer__in={write.writer_id for write in named})
+    named = list(waiting.exclude(drive="").values_list("pk", "writer", "drive"))
+    drives = copiers.filter(writer__in={writer for _, writer, _ in named}) if named else ()
     usable = {(drive.writer_id, drive.ident) for drive in drives if drive.takes_work}
-    astray = [write.pk for write in named if (write.writer_id, write.drive) not in usable]
-    free = waiting.filter(drive="", writer__in={writer for writer, _ in held}).only("writer_id", "format")
+    astray = [pk for pk, writer, drive in named if (writer, drive) not in usable]
+    free = waiting.filter(drive="", writer__in={writer for writer, _ in held}) if held else Write.objects.none()
     return astray + [
-        write.pk
-        for write in free
-        if any(write.writer_id == writer and write.format in formats for writer, formats in held)
+        pk
+        for pk, writer, format_ in free.values_list("pk", "writer", "format")
+        if any(writer == holder and format_ in formats for holder, formats in held)
     ]
 
 
@@ -113,8 +113,8 @@ def settle(job: Job, now: dt.datetime) -> None:
         if lifecycle.move_job(job, Job.State.MADE, actor=ACTOR, now=now, text=f"{made} good discs"):
             finish_shipment(job.shipment, now)
         return
-    if allocation.under_way([job.pk])[job.pk]:
-        return
+    if Write.objects.filter(shares__job=job, state__in=WRITE_OPEN).exists():
+        return  # it is looked at again when that one has ended
     lost = sum(allocation.spoilt([job.pk])[job.pk].values())
     if lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
         if job.state != Job.State.HELD:

@@ -16,6 +16,7 @@ from fulfillment import learning
 from fulfillment.choosing import in_force
 from fulfillment.guarded import Guarded
 from fulfillment.models import Job
+from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.cost import disc_seconds
 from fulfillment.planning.model import JobView, Rates
 from fulfillment.planning.ranks import encode_rank, full_rank
@@ -86,7 +87,7 @@ def _work_of(job: Job, rates: Rates) -> float | None:
     return None if size is None else job.copies * disc_seconds(rates, size, job.format)
 
 
-def view_of(job: Job, *, copies: int | None = None, avoid: frozenset[str] = frozenset()) -> JobView:
+def view_of(job: Job | OpenJob, *, copies: int | None = None, avoid: frozenset[str] = frozenset()) -> JobView:
     """A job as planning sees it. `copies` are those still to be given out (all of them, for its rank)."""
     image = job.image
     ready = bool(image.sha256)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Final
 
 from devices import fleet
 from devices.models import BlankBin
 from fulfillment import allocation
 from fulfillment.models import Job
 from fulfillment.planning.model import Wait
-from fulfillment.snapshot import HEAD
+
+MOST: Final = 2000  # jobs that are counted one by one
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Shortage:
 def of_blanks() -> list[Shortage]:
     """By format. A job of which discs are under way is counted with those that it lacks."""
     short = Job.objects.filter(reason=Wait.BLANKS, state__in=[Job.State.HELD, Job.State.WRITING]).order_by("rank")
-    jobs = list(short[:HEAD])
+    jobs = list(short[:MOST])
     if not jobs:
         return []
     needs = allocation.needs(jobs)

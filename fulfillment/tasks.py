@@ -7,15 +7,23 @@ from django.utils import timezone
 
 from devices.nudging import send_soon
 from devices.tasks import nudge as nudge_devices
-from fulfillment import papers
-from fulfillment import tick as turn
+from fulfillment import papers, rolling
+from fulfillment import tick as turns
 from fulfillment.console import bringing
 
 
 @shared_task(name="fulfillment.tick")
 def tick() -> None:
-    if turn.run(timezone.now()):
+    turn = turns.run(timezone.now())
+    if turn.queued:
         nudge_devices()
+    if turn.queued or turn.read:
+        send_soon(roll)
+
+
+@shared_task(name="fulfillment.roll")
+def roll() -> None:
+    rolling.run(timezone.now())
 
 
 # Longer than a tick's. A quarter of the broker's visibility timeout at most, or a message runs twice.

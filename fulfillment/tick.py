@@ -1,9 +1,10 @@
-"""One turn of the plant: read what the writers did, plan, make room, send, and roll the dates forward."""
+"""One turn of the plant: read what the writers did, plan, make room, and send."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import F, QuerySet
@@ -11,35 +12,42 @@ from django.db.models import F, QuerySet
 from devices import trouble
 from devices.models import Read, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import apply, caching, demand, estimates, learning, plan_runs, progress, ranking, snapshot
+from fulfillment import apply, caching, demand, learning, open_jobs, progress, ranking, snapshot
 from fulfillment.console import progress as copies
-from fulfillment.models import Job, PlanRun, Shipment
+from fulfillment.models import Job, Shipment
+from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.model import Plan
 from fulfillment.planning.planner import plan
+from fulfillment.planning.policies import Policy
 
-ROLL_EVERY: Final = dt.timedelta(seconds=15)
 NOTHING: Final = Plan((), {})
 
 
-def run(now: dt.datetime) -> int:
-    """Returns how many writes were queued. Harmless when run twice, or twice at once."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How many writes were read, and how many were queued."""
+
+    read: int
+    queued: int
+
+
+def run(now: dt.datetime) -> Turn:
+    """Harmless when run twice, or twice at once."""
     progress.recall_writes(now)
-    changed = progress.read_writes(now)
+    read = progress.read_writes(now)
     copies.run(now)
     progress.use_stock(now)
-    progress.finish_leftovers(now)
     trouble.sweep(_wanted())
     ranking.rerank(now)
-    jobs, decided = snapshot.open_jobs(trouble.left_alone(apply.STEP, now)), NOTHING
+    policy, decided = ranking.in_force(now), NOTHING
+    jobs = open_jobs.head(_most(policy), without=trouble.left_alone(apply.STEP, now))
     if jobs:
-        jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, now), now)
+        jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, policy, now), now)
     caching.keep(decided, jobs, now)
     queued = apply.apply(decided, jobs, now)
     learning.learn_from_log(now)
     demand.learn_from_writes()
-    if changed or queued or _roll_due(now):
-        roll(now)
-    return queued
+    return Turn(read, queued)
 
 
 def _wanted() -> dict[str, QuerySet[Any]]:
@@ -56,21 +64,12 @@ def _wanted() -> dict[str, QuerySet[Any]]:
     }
 
 
-def roll(now: dt.datetime) -> None:
-    """Stores a new roll-forward, from which every date is read, and moves the estimates with it."""
-    jobs, policy = snapshot.open_jobs(), ranking.in_force(now)
-    _, (run, projection) = trouble.together(
-        "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now), policy, now), now
-    )
-    run.save()
-    estimates.refresh(projection, now)
-    plan_runs.sweep(now)
+def _most(policy: Policy) -> int:
+    """Where any order will do, the best is found among many; else the planner looks at as many as it has writers."""
+    if policy.any_order:
+        return open_jobs.FAR
+    return max(open_jobs.HEAD, Writer.objects.filter(enabled=True).count())
 
 
-def _decide(jobs: Sequence[Job], now: dt.datetime) -> Plan:
-    return plan(snapshot.take(jobs, now), ranking.in_force(now), now.timestamp())
-
-
-def _roll_due(now: dt.datetime) -> bool:
-    newest = PlanRun.objects.order_by("-id").values_list("at", flat=True).first()
-    return newest is None or newest <= now - ROLL_EVERY
+def _decide(jobs: Sequence[OpenJob], policy: Policy, now: dt.datetime) -> Plan:
+    return plan(snapshot.take(jobs, now), policy, now.timestamp())

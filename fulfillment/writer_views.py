@@ -5,36 +5,49 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef, prefetch_related_objects
+from django.db.models import Exists, F, OuterRef
 
-from devices import fleet, hand_waits
+from devices import copiers, fleet, hand_waits
 from devices.agent import wire
-from devices.models import CachedImage, Disc, Drive, ImageRequest, Writer
-from devices.states import DiscState, DriveState, RequestState
+from devices.copiers import Copier
+from devices.models import BlankBin, CachedImage, ImageRequest, Writer
+from devices.states import DiscState, RequestState
 from fulfillment import learning
-from fulfillment.drive_times import is_hand_fed, lay_out
+from fulfillment.drive_times import DiscUnderWay, lay_out
 from fulfillment.planning.cost import fetch_seconds, narrowed
 from fulfillment.planning.model import DriveView, WriterView
 
 
+class Bin(NamedTuple):
+    """What lies in one bin of blanks."""
+
+    format: str
+    remaining: int
+    counted: bool
+
+
 def views(
-    discs: Mapping[int, Sequence[Disc]], now: dt.datetime, images: Collection[str] = ()
+    discs: Mapping[int, Sequence[DiscUnderWay]], now: dt.datetime, images: Collection[str] = ()
 ) -> tuple[WriterView, ...]:
     """The writers that take work, by name. discs: those of each writer that are not finished.
 
     images: digests of what is to be made. Of the many thousand images on the fleet's disks, only these are looked for.
     Writers that have just fallen silent keep the work that is planned for them, and get no other.
     """
-    silent = fleet.suspects()
+    working, silent = fleet.with_suspects()
     quiet = {writer.pk for writer in silent}
-    writers = [*fleet.at_work(), *silent]
-    prefetch_related_objects(writers, "drives", "bins")
-    cached = _cached({*images, *(disc.write.image_sha256 for held in discs.values() for disc in held)})
-    rates = learning.rates_of([writer.pk for writer in writers])
+    writers = [*working, *silent]
+    keys = [writer.pk for writer in writers]
+    drives, bins = copiers.of(keys), _bins(keys)
+    cached = _cached({*images, *(disc.image for held in discs.values() for disc in held)})
+    rates = learning.rates_of(keys)
     views = (
         _view(
             writer,
+            drives[writer.pk],
+            bins[writer.pk],
             cached[writer.pk],
             discs.get(writer.pk, ()),
             rates[writer.pk],
@@ -44,6 +57,15 @@ def views(
         for writer in sorted(writers, key=lambda writer: writer.name)
     )
     return tuple(view for view in views if view.drives)
+
+
+def _bins(writers: Collection[int]) -> dict[int, list[Bin]]:
+    found: dict[int, list[Bin]] = defaultdict(list)
+    left = F("loaded") + F("adjusted") - F("started")  # what `BlankBin.remaining` says
+    rows = BlankBin.objects.filter(writer__in=writers)
+    for writer, *bin_ in rows.values_list("writer", "format", left, "counted"):
+        found[writer].append(Bin(*bin_))
+    return found
 
 
 def _cached(images: Collection[str]) -> dict[int, set[str]]:
@@ -60,16 +82,17 @@ def _cached(images: Collection[str]) -> dict[int, set[str]]:
 
 def _view(
     writer: Writer,
+    there: Sequence[Copier],
+    bins: Sequence[Bin],
     cached: Collection[str],
-    discs: Sequence[Disc],
+    discs: Sequence[DiscUnderWay],
     rates: learning.WriterRates,
     now: dt.datetime,
     *,
     silent: bool,
 ) -> WriterView:
-    copiers = [drive for drive in writer.drives.all() if drive.role == wire.Role.COPIER and not drive.gone]
-    drives = {drive.ident: drive for drive in copiers if drive.takes_work}
-    images = {disc.write.image_sha256: disc.write.image_size for disc in discs}
+    drives = {drive.ident: drive for drive in there if drive.takes_work}
+    images = {disc.image: disc.size for disc in discs}
     coming = sum(fetch_seconds(rates.typical, size) for sha256, size in images.items() if sha256 not in cached)
     link_free_at = now.timestamp() + coming
     waits = hand_waits.expected(writer)
@@ -83,48 +106,44 @@ def _view(
                 ident,
                 frozenset(drive.formats),
                 laid.free_at[ident],
-                waits.per_disc if is_hand_fed(drive) else 0.0,
+                waits.per_disc if drive.is_hand_fed else 0.0,
                 narrowed(rates.drives[ident], drive.formats) if ident in rates.drives else None,
             )
             for ident, drive in sorted(drives.items())
         ),
         rates=rates.typical,
         cached=frozenset(cached) | frozenset(images),
-        blanks=_blanks(writer, discs),
+        blanks=_blanks(bins, discs),
         link_free_at=link_free_at,
         outstanding=len(ours),
         last_blank_at=laid.last_blank_at,
         disk=writer.disk_capacity,
-        names_drives=_not_ours(copiers),
+        names_drives=_not_ours(drive for drive in there if drive.ident not in drives),
         silent=silent,
     )
 
 
-def _is_for(disc: Disc, drives: Collection[str]) -> bool:
+def _is_for(disc: DiscUnderWay, drives: Collection[str]) -> bool:
     """Whether it occupies a drive that is the planner's; a copy by hand in its own drive does not."""
-    drive = disc.write.drive or (disc.drive if disc.state == DiscState.STARTED else "")
+    drive = disc.named or (disc.drive if disc.state == DiscState.STARTED else "")
     return not drive or drive in drives
 
 
-def _not_ours(copiers: Iterable[Drive]) -> frozenset[str]:
+def _not_ours(others: Iterable[Copier]) -> frozenset[str]:
     """Formats that the agent might put into a drive of which the planner must keep off."""
-    kept = (
-        drive
-        for drive in copiers
-        if not drive.takes_work and (drive.held_for or drive.state in {DriveState.IDLE, DriveState.BUSY})
-    )
+    kept = (drive for drive in others if drive.held_for or drive.is_usable)
     return frozenset(format_ for drive in kept for format_ in drive.formats)
 
 
-def _blanks(writer: Writer, discs: Iterable[Disc]) -> dict[str, int]:
+def _blanks(bins: Iterable[Bin], discs: Iterable[DiscUnderWay]) -> dict[str, int]:
     """Blanks left per format after those that are spoken for; a format with a bin that can't count has no entry."""
     left: dict[str, int] = defaultdict(int)
     uncounted: set[str] = set()
-    for bin_ in writer.bins.all():
-        left[bin_.format] += bin_.remaining
-        if not bin_.counted:
-            uncounted.add(bin_.format)
+    for format_, remaining, counted in bins:
+        left[format_] += remaining
+        if not counted:
+            uncounted.add(format_)
     for disc in discs:
-        if disc.state == DiscState.PLANNED and disc.write.format in left:
-            left[disc.write.format] -= 1
+        if disc.state == DiscState.PLANNED and disc.format in left:
+            left[disc.format] -= 1
     return {format_: max(0, count) for format_, count in left.items() if format_ not in uncounted}

@@ -353,6 +353,7 @@ CELERY_BEAT_SCHEDULE = {
         ("devices.tick", 2.0),
         ("devices.discover", 30.0),
         ("fulfillment.tick", 2.0),
+        ("fulfillment.roll", 15.0),
         ("storefront.tick", 2.0),
         ("fulfillment.print_papers", 3.0),
         ("storefront.send_mail", 5.0),

@@ -16,7 +16,7 @@ from devices import dispatch, reports, tokens
 from devices.intake import NewWriter, add_writer
 from devices.models import Writer
 from devices.testing import FakeAgent
-from fulfillment import intake, tick
+from fulfillment import intake, rolling, tick
 from fulfillment.intake import WantedLine, WantedShipment
 from fulfillment.models import Job, Service
 from storefront.models import Product
@@ -89,12 +89,13 @@ class Plant:
         self.agent.take_answer(reports.take_report(self.writer, self.agent.state(), self.now))
 
     def turn(self, **passed: float) -> None:
-        """One turn of everything: plan, send, and hear what came of it."""
+        """One turn of everything: plan, send, hear what came of it, and roll on."""
         self.now += dt.timedelta(**(passed or {"seconds": 2}))
         tick.run(self.now)
         dispatch.attend(self.new.writer.pk, self.now)
         self.report()
         tick.run(self.now)
+        rolling.run(self.now)
 
     def make_all(self) -> None:
         """Sends what waits, and lets the agent finish all it has."""

@@ -204,7 +204,12 @@ class Drive(models.Model):
         """Whether the planner may give it discs: a copier that is there, in order, and held by nobody."""
         usable = self.state in {DriveState.IDLE, DriveState.BUSY} and not self.gone
         is_copier = self.role == wire.Role.COPIER
-        return is_copier and usable and not self.held_for and self.wear.level is not Level.BLOCK
+        return is_copier and usable and not self.held_for and not self._is_worn_out
+
+    @property
+    def _is_worn_out(self) -> bool:
+        limits = (self.block_discs, self.block_failures, self.block_hours)
+        return limits != (None, None, None) and self.wear.level is Level.BLOCK
 
 
 class Printer(models.Model):

@@ -14,7 +14,7 @@ from devices.models import Drive, Read, Write
 from devices.reading import changed_reads, mark_read_seen
 from fulfillment.console import lifecycle
 from fulfillment.console.steps import ACTOR, step
-from fulfillment.models import Copy, ImageFetch
+from fulfillment.models import Copy, CopyWrite, ImageFetch
 
 BATCH: Final = 200
 READ_STEP: Final = "fulfillment.read-read"
@@ -29,8 +29,9 @@ def run(now: dt.datetime) -> int:
     """One turn. Returns how many rows were taken up."""
     reads = changed_reads(BATCH, trouble.left_alone(READ_STEP, now))
     taken = trouble.each(READ_STEP, reads, lambda read: _take_read(read, now), now)
-    copies = waiting().exclude(pk__in=trouble.left_alone(STEP, now))[:BATCH]
-    taken += trouble.each(STEP, copies, lambda copy: step(copy, now), now)
+    if Copy.objects.filter(LOOKED_AT).exists():
+        copies = waiting().exclude(pk__in=trouble.left_alone(STEP, now))[:BATCH]
+        taken += trouble.each(STEP, copies, lambda copy: step(copy, now), now)
     release_leftovers(now)
     return taken
 
@@ -41,8 +42,8 @@ def waiting() -> QuerySet[Copy]:
 
 def follow_write(write: Write, now: dt.datetime) -> None:
     """A write changed: the copy that it is a part of goes on."""
-    for copy in Copy.objects.filter(parts__write=write).select_related(*WITH):
-        step(copy, now)
+    for pk in CopyWrite.objects.filter(write=write).values_list("copy", flat=True):
+        step(Copy.objects.select_related(*WITH).get(pk=pk), now)
 
 
 def _take_read(read: Read, now: dt.datetime) -> None:

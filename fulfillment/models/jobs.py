@@ -65,9 +65,11 @@ class Job(Revisioned):
         ]
         indexes = [
             models.Index(fields=["rank"], condition=OPEN_JOB, name="job_open_rank"),
+            models.Index(fields=["state", "format", "rank"], name="job_head"),
             models.Index(fields=["id"], condition=Q(revision__gt=F("revision_read")), name="job_unread"),
-            models.Index(fields=["ranked_by"], condition=OPEN_JOB, name="job_open_ranked_by"),
-            models.Index(fields=["id"], condition=OPEN_JOB & Q(work_seconds=None), name="job_open_work_unknown"),
+            # Whole ones: SQLite does not see from a list of states that a partial one would do.
+            models.Index(fields=["state", "ranked_by"], name="job_ranked_by"),
+            models.Index(fields=["state", "work_seconds"], name="job_work"),
         ]
 
     def __str__(self) -> str:

@@ -86,6 +86,8 @@ class Planner:
         An order that a person put first is never left to them.
         """
         any_order = self.policy.any_order
+        if not any_order and (self._pull.rough <= HOUR or self._is_due_by(now + HOUR)):
+            return Mode.ROLL  # prices need not be learned to know this
         deep = self._pull.is_deep(now)
         if not deep and not any_order:
             return Mode.ROLL
@@ -94,8 +96,11 @@ class Planner:
         if any_order:
             return Mode.PULL if deep else Mode.FINISH
         ends = now + self._pull.bound
-        in_time = self._pull.bound > HOUR and all((entry.job.due or inf) > ends for entry in self._head())
-        return Mode.PULL if in_time else Mode.ROLL
+        return Mode.PULL if self._pull.bound > HOUR and not self._is_due_by(ends) else Mode.ROLL
+
+    def _is_due_by(self, at: float) -> bool:
+        """Whether any of the head is."""
+        return any((entry.job.due or inf) <= at for entry in self._head())
 
     def _head(self) -> Iterable[Entry]:
         most = max(LEAST_HEAD, len(self.stations))

@@ -59,6 +59,16 @@ class Pull:
             return 0.0
         return self._prices.bound * self._queue.discs / self._prices.discs
 
+    @property
+    def rough(self) -> float:
+        """The same as if each format had the fleet's mean drive, and all of those able to write it: never far below."""
+        seconds = 0.0
+        for (format_, _), each in self._queue.waiting.items():
+            if each.discs > 0 and (pace := self._fits.pace(format_)):
+                fixed, by_byte, drives = pace
+                seconds += (each.discs * fixed + each.bytes * by_byte) / drives
+        return seconds
+
     def is_deep(self, now: float) -> bool:
         prices = self._prices
         if prices is None or now - self._learned_at > LEARN_EVERY or self._has_changed(prices):

@@ -60,7 +60,7 @@ class Roll:
             return Wait.IMAGE
         made_at = max(self._now, job.image_ready_at)
         trusted = [fit for fit in fits if fit[0].id not in job.avoid] or fits if job.avoid else fits
-        if self._open_only and not any(fit[0].id in self._open for fit in fits):
+        if self._open_only and self._open.isdisjoint([fit[0].id for fit in fits]):
             left = sum(fit[0].blanks_left(group.format) for fit in fits)
             short = left < entry.left
             wait = Wait.BLANKS if short else Wait.DRIVE

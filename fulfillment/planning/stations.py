@@ -209,6 +209,15 @@ class Fits:
             ]
         return fits
 
+    def pace(self, format_: str) -> tuple[float, float, int] | None:
+        """Mean seconds of a disc beside its bytes, and of a byte, over the drives that take the format; how many."""
+        able = [(fixed, by_byte, len(at.places[format_])) for at, fixed, by_byte, _, _ in self._able(format_)]
+        drives = sum(count for _, _, count in able)
+        if not drives:
+            return None
+        fixed = sum(fixed * count for fixed, _, count in able) / drives
+        return fixed, sum(by_byte * count for _, by_byte, count in able) / drives, drives
+
     def can_write(self, format_: str) -> bool:
         return bool(self._able(format_))
 

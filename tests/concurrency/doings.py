@@ -38,7 +38,7 @@ def claim_all(pks: list[int]) -> list[int]:
 
 
 def plan(now: dt.datetime, turns: int) -> int:
-    return sum(tick.run(now + dt.timedelta(seconds=turn)) for turn in range(turns))
+    return sum(tick.run(now + dt.timedelta(seconds=turn)).queued for turn in range(turns))
 
 
 def report_all(writer_pk: int, states: list[str], now: dt.datetime) -> list[UUID]:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from fulfillment import tick
+from fulfillment import rolling
 from fulfillment.models import Job, Shipment
 from storefront.models import Mail, Order, Payment
 from tests.concurrency import doings
@@ -42,7 +42,7 @@ def test_one_checkout_placed_paid_and_settled_by_all_at_once_is_one_of_each(
     make_title()
     plant.now = timezone.now()
     plant.report()
-    tick.roll(plant.now)
+    rolling.roll(plant.now)
     checkout = str(uuid.uuid4())
     with running_standin(tmp_path) as standin:
         wire = (standin.url, standin.key)

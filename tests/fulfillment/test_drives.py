@@ -13,7 +13,7 @@ from devices.agent import wire
 from devices.drives import hold_drive, release_drive
 from devices.intake import ImageRef, queue_write
 from devices.models import Drive, Write, Writer
-from fulfillment import apply, ranking, snapshot, tick
+from fulfillment import apply, open_jobs, ranking, snapshot, tick
 from fulfillment.models import Job
 from fulfillment.planning.model import WriterView
 from fulfillment.planning.planner import plan
@@ -67,7 +67,7 @@ def test_a_drive_that_is_taken_between_plan_and_command_is_left_alone(plant: Pla
     if named:
         assert hold_drive(drive(plant, "d2"), "copy-1", who=WHO, now=NOW)
     ask_for(1)
-    jobs = snapshot.open_jobs()
+    jobs = open_jobs.head()
     decided = plan(snapshot.take(jobs, NOW), ranking.in_force(NOW), NOW.timestamp())
     assert [each.drive for each in decided.assignments] == ["d1" if named else None]
     assert hold_drive(drive(plant, "d1"), "copy-2", who=WHO, now=NOW)
@@ -178,7 +178,7 @@ def test_while_the_server_doubts_itself_the_plan_stays_with_the_silent(plant: Pl
         Writer.objects.filter(pk=slow[2].writer.pk).update(last_seen=quiet)
         silence.note(quiet)
         assert silence.doubt()
-        assert {writer.name for writer in fleet.suspects()} == {"Writer 1", "Writer 2", "Writer 3"}
+        assert {writer.name for writer in fleet.with_suspects()[1]} == {"Writer 1", "Writer 2", "Writer 3"}
         more = ask_for(20, make_image("more"))
         tick.run(quiet)
         assert first.shares.get().write.state == "queued"  # it waits there

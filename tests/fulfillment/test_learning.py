@@ -14,7 +14,7 @@ from devices import lifecycle, wishes
 from devices.intake import ImageRef
 from devices.models import CachedImage, Disc, ImageRequest, Write, Writer
 from devices.states import DiscState, RequestState
-from fulfillment import learning, plan_runs, ranking, snapshot, tick
+from fulfillment import learning, open_jobs, plan_runs, ranking, snapshot, tick
 from fulfillment.models import LearnedRate, LearningMark
 from fulfillment.planning.cost import PRIOR_LOAD, disc_seconds, prior_rates
 from tests.at_once import at_once
@@ -216,7 +216,8 @@ def test_only_images_of_the_given_jobs_are_looked_for_on_the_disks(plant: Plant)
         CachedImage.objects.create(
             writer=plant.writer, sha256=image.sha256 or "", size=image.size or 0, layout="iso", state="ready"
         )
-    seen = snapshot.take([ask_for(1, wanted)], NOW)
+    ask_for(1, wanted)
+    seen = snapshot.take(open_jobs.head(), NOW)
     assert seen.writers[0].cached == {wanted.sha256}
     run, _ = plan_runs.reckon(seen, ranking.in_force(NOW), NOW)
     assert run.snapshot["writers"][0]["cached"] == [wanted.sha256]

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from fulfillment import plan_runs, quotes, tick
+from fulfillment import plan_runs, quotes, rolling
 from fulfillment.models import Calendar, PlanRun, Service
 from fulfillment.planning import projection
 from fulfillment.quotes import Wanted
@@ -19,14 +19,14 @@ def wanted(copies: int = 1, format: str = "cd") -> list[Wanted]:
 
 
 def test_each_service_shows_its_date_and_price_cheapest_first(plant: Plant) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     shown = quotes.options(wanted(), "DE", NOW)
     assert [(option.service.key, option.price_minor) for option in shown] == [("standard", 390), ("express", 890)]
     assert [option.arrives_on for option in shown] == [dt.date(2026, 11, 20), dt.date(2026, 11, 19)]
 
 
 def test_abroad_takes_longer_and_costs_more(plant: Plant) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     (standard, _) = quotes.options(wanted(), "JP", NOW)
     assert (standard.price_minor, standard.arrives_on) == (1190, dt.date(2026, 11, 24))
 
@@ -38,18 +38,18 @@ def test_a_service_that_stays_at_home_is_not_offered_abroad(plant: Plant) -> Non
 
 def test_without_a_fresh_roll_forward_no_date_is_shown(plant: Plant) -> None:
     assert [option.arrives_on for option in quotes.options(wanted(), "DE", NOW)] == [None, None]
-    tick.roll(NOW)
+    rolling.roll(NOW)
     late = NOW + plan_runs.FRESH + dt.timedelta(seconds=1)
     assert [option.arrives_on for option in quotes.options(wanted(), "DE", late)] == [None, None]
 
 
 def test_a_format_nobody_writes_gets_no_date(plant: Plant) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     assert [option.arrives_on for option in quotes.options(wanted(format="bd"), "DE", NOW)] == [None, None]
 
 
 def test_a_calendar_without_working_days_gets_no_date(plant: Plant) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     Calendar.objects.update(working_days="")
     assert [option.arrives_on for option in quotes.options(wanted(), "DE", NOW)] == [None, None]
     Calendar.objects.all().delete()
@@ -57,7 +57,7 @@ def test_a_calendar_without_working_days_gets_no_date(plant: Plant) -> None:
 
 
 def test_a_quote_writes_nothing(plant: Plant, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     before, many = PlanRun.objects.count(), wanted(500)
     with django_assert_max_num_queries(4):
         quotes.options(many, "DE", NOW)
@@ -65,10 +65,10 @@ def test_a_quote_writes_nothing(plant: Plant, django_assert_max_num_queries: Dja
 
 
 def test_a_stored_run_replays_to_the_same_date(plant: Plant) -> None:
-    tick.roll(NOW)
+    rolling.roll(NOW)
     first = quotes.options(wanted(3), "DE", NOW)
     run = PlanRun.objects.get(pk=first[0].plan_run or 0)
-    tick.roll(NOW + dt.timedelta(seconds=30))
+    rolling.roll(NOW + dt.timedelta(seconds=30))
     standing = plan_runs.read(run)
     ready = projection.quote(standing, [quotes.view(0, wanted(3)[0], NOW)], NOW.timestamp())
     assert first[0].ready_at is not None

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from devices import trouble
 from devices.agent import wire
 from devices.models import BlankBin, Disc, Trouble, Write, Writer
-from fulfillment import apply, operators, progress, ranking, snapshot, tick
+from fulfillment import apply, open_jobs, operators, progress, ranking, rolling, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
@@ -196,7 +196,7 @@ def test_a_drained_writer_gets_nothing_new(plant: Plant) -> None:
 def test_two_ticks_at_once_send_a_job_once(plant: Plant) -> None:
     """The second tick read the rows before the first one wrote them."""
     ask_for(2)
-    one, other = snapshot.open_jobs(), snapshot.open_jobs()
+    one, other = open_jobs.head(), open_jobs.head()
     decided = plan(snapshot.take(one, NOW), ranking.in_force(NOW), NOW.timestamp())
     assert apply.apply(decided, one, NOW) == 1
     assert apply.apply(decided, other, NOW) == 0
@@ -239,7 +239,7 @@ def test_a_disc_that_became_good_since_the_last_look_is_not_made_again(plant: Pl
     plant.turn()
     plant.agent.make_all()
     plant.report()
-    jobs = snapshot.open_jobs()
+    jobs = open_jobs.head()
     assert snapshot.take(jobs, plant.now).jobs == ()
 
 
@@ -259,7 +259,7 @@ def test_a_job_with_all_its_discs_is_found_after_a_tick_that_died(plant: Plant) 
     job = ask_for(1)
     plant.make_all()
     Job.objects.filter(pk=job.pk).update(state=Job.State.WAITING, made_at=None)
-    plant.turn()
+    plant.turn(seconds=15)
     job.refresh_from_db()
     assert job.state == Job.State.MADE
 
@@ -303,7 +303,7 @@ def test_the_estimate_follows_the_projection_and_the_promise_stays(plant: Plant)
     job = ask_for(1)
     plant.turn()
     late = plant.now.replace(hour=19)  # after closing: it leaves a day later than promised
-    tick.roll(late)
+    rolling.roll(late)
     shipment = Shipment.objects.get(pk=job.shipment_id)
     assert shipment.estimated_on is not None
     assert shipment.promised_on is not None

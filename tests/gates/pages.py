@@ -17,7 +17,7 @@ from django.test import Client, override_settings
 from django.urls import Resolver404
 from django.utils import timezone
 
-from fulfillment import tick
+from fulfillment import rolling
 from storefront.models import Order, Product
 from tests.scene import Plant, make_title, running_plant
 from tests.storefront.shopping import to_hosted_page
@@ -130,7 +130,7 @@ def running_world(folder: Path) -> Iterator[World]:
             STRIPE_WEBHOOK_SECRETS=[standin.secret],
         ):
             products = [make_title(), make_title("P-2", 1490, "dvd")]
-            tick.roll(plant.now)
+            rolling.roll(plant.now)
             yield World(plant, standin, products)
 
 

@@ -16,7 +16,7 @@ from devices.agent import wire
 from devices.intake import NewWriter, cancel_write
 from devices.models import BlankBin, Disc, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import apply, choosing, operators, ranking, snapshot, tick
+from fulfillment import apply, choosing, open_jobs, operators, ranking, snapshot, tick
 from fulfillment.models import Job, Shipment
 from fulfillment.planning.cost import prior_rates
 from fulfillment.planning.planner import plan
@@ -87,7 +87,7 @@ class JobLife(Life):
     @rule()
     def two_ticks_at_once(self) -> None:
         """One tick has planned; another one does all its work before the first carries its plan out."""
-        jobs = snapshot.open_jobs()
+        jobs = open_jobs.head()
         decided = plan(snapshot.take(jobs, self.now), ranking.in_force(self.now), self.now.timestamp())
         tick.run(self.now)
         apply.apply(decided, jobs, self.now)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from fulfillment import tick
+from fulfillment import rolling
 from storefront import payments, promises, tasks
 from tests.life.job_machine import Station
 from tests.life.near_payer import NearPayer, Till
@@ -31,7 +31,7 @@ def machine(
     monkeypatch.setattr(timezone, "now", clock)
     monkeypatch.setattr(tasks, "send_soon", lambda task: None)  # a nudge may be lost; the machine has its own ticks
     products = [make_title("P-1", 990), make_title("P-2", 1490)]
-    tick.roll(NOW)
+    rolling.roll(NOW)
 
     def open_till() -> Till:
         while tills:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from fulfillment import tick
+from fulfillment import rolling
 from tests.scene import Plant, running_plant
 from tests.storefront.standin.running import StandIn, running_standin
 
@@ -18,7 +18,7 @@ def plant(db: None) -> Iterator[Plant]:
     with running_plant() as running:
         running.now = timezone.now()
         running.report()
-        tick.roll(running.now)
+        rolling.roll(running.now)
         yield running
 
 

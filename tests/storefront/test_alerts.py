@@ -13,7 +13,7 @@ from archive.models import Image
 from devices import blanks, trouble
 from devices.agent import wire
 from devices.models import BlankBin, CachedImage, Disc, Writer
-from fulfillment import intake, operators, tick
+from fulfillment import intake, operators, rolling, tick
 from fulfillment.models import Job, JobEvent, Paper
 from fulfillment.planning.model import Wait
 from storefront import alerts, facts, outbox
@@ -282,6 +282,6 @@ def test_watching_costs_no_more_queries_for_more_jobs(plant: Plant, django_asser
     for number in range(4):
         ask_for(1, make_image(f"image-{number}"))
     Job.objects.update(state="held", reason="media-needed")
-    tick.roll(timezone.now())
+    rolling.roll(timezone.now())
     with django_assert_max_num_queries(26):  # type: ignore[operator]  # pytest-django's own fixture
         list(facts.all_facts(NOW))

@@ -11,7 +11,7 @@ import stripe
 from django.test import Client
 from django.utils import timezone
 
-from fulfillment import tick
+from fulfillment import rolling
 from fulfillment.models import Job, PlanRun, Shipment
 from storefront import outbox, payments, progress
 from storefront.models import Mail, Order, Payment, ProviderEvent
@@ -204,7 +204,7 @@ def test_a_date_that_no_longer_holds_when_the_money_comes_is_told(client: Client
     assert order.shown_on is not None
     Order.objects.update(shown_on=order.shown_on.replace(year=2020))
     submit(hosted, CARD)
-    tick.roll(timezone.now())
+    rolling.roll(timezone.now())
     land(client)
     order = only_order()
     assert order.shipment is not None

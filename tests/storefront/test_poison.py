@@ -52,7 +52,7 @@ def fail_for(monkeypatch: pytest.MonkeyPatch, path: str, poison: Any, position: 
     real = getattr(imported, name)
 
     def fail(*arguments: Any, **named: Any) -> Any:
-        if arguments[position] == poison:
+        if arguments[position].pk == poison.pk:
             raise RuntimeError("poison")
         return real(*arguments, **named)
 

@@ -1,0 +1,70 @@
+"""The fleet's copiers as planning reads them: plain columns of hundreds of drives, read in one query each turn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from devices.agent import wire
+from devices.models import Drive
+from devices.states import DriveState
+from devices.wear import Counted, Level, Limits, judge
+
+
+class Copier(NamedTuple):
+    """A drive that can write, under its row's names."""
+
+    is_worn_out: bool
+    ident: str
+    feed: str
+    formats: list[str]
+    state: str
+    held_for: str
+    wants: str
+    wants_since: datetime | None
+
+    @property
+    def is_usable(self) -> bool:
+        return self.state in {DriveState.IDLE, DriveState.BUSY}
+
+    @property
+    def takes_work(self) -> bool:
+        """As the row says it."""
+        return self.is_usable and not self.held_for and not self.is_worn_out
+
+    @property
+    def is_hand_fed(self) -> bool:
+        return self.feed == wire.Feed.HAND
+
+
+OF_THE_ROW: Final = ("ident", "feed", "formats", "state", "held_for", "wants", "wants_since")
+THRESHOLDS: Final = ("block_discs", "block_failures", "block_hours")
+COUNTERS: Final = ("discs", "discs_at_service", "failures", "failures_at_service", "seconds", "seconds_at_service")
+
+NO_LIMITS: Final = [None] * len(THRESHOLDS)
+
+
+def formats() -> set[str]:
+    """All that some copier takes, wherever and however it stands now."""
+    there = Drive.objects.filter(role=wire.Role.COPIER, gone=False).order_by()
+    return {format_ for taken in there.values_list("formats", flat=True).distinct() for format_ in taken}
+
+
+def of(writers: Collection[int]) -> dict[int, list[Copier]]:
+    """By writer, the copiers that are there, by name."""
+    rows = Drive.objects.filter(writer__in=writers, role=wire.Role.COPIER, gone=False).order_by("writer", "ident")
+    found: dict[int, list[Copier]] = defaultdict(list)
+    for writer, *row in rows.values_list("writer", *OF_THE_ROW, *THRESHOLDS, *COUNTERS):
+        about, limits, counted = row[: len(OF_THE_ROW)], row[len(OF_THE_ROW) : -len(COUNTERS)], row[-len(COUNTERS) :]
+        found[writer].append(Copier(_is_worn_out(limits, counted), *about))
+    return found
+
+
+def _is_worn_out(limits: Sequence[int | None], counted: Sequence[int]) -> bool:
+    if limits == NO_LIMITS:
+        return False
+    discs, discs_then, failures, failures_then, seconds, seconds_then = counted
+    since = Counted(discs - discs_then, failures - failures_then, (seconds - seconds_then) / 3600)
+    return judge(since, Limits(), Limits(*limits)).level is Level.BLOCK

@@ -1,0 +1,90 @@
+"""The head of the queue as a turn reads it: plain columns, because a turn has no time for a thousand objects."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from archive.formats import FORMATS
+from archive.models import Image
+from devices import copiers
+from devices.intake import ImageRef
+from fulfillment.models import Job
+from fulfillment.planning.model import Wait
+from fulfillment.planning.planner import LEAST_HEAD
+
+HEAD: Final = LEAST_HEAD  # jobs of each format
+FAR: Final = 2000  # … that are followed to their end, and that a policy looks at which minds no order
+PLANNERS_HOLDS: Final = (Wait.BLANKS, Wait.WRITER, Wait.ROOM)  # holds that end by themselves when the plant can go on
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job's row, under the row's own names, as far as planning it and carrying the plan out want it."""
+
+    image: OpenImage
+    pk: UUID
+    reference: str
+    title: str
+    format: str
+    copies: int
+    priority: int
+    due: dt.datetime | None
+    received_at: dt.datetime
+    rank: str
+    work_seconds: float | None
+    put_first_at: dt.datetime | None
+    state: str
+    reason: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.reference} · {self.copies} × {self.title}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenImage:
+    recipe: str
+    sha256: str | None
+    size: int | None
+    layout: str
+
+    @property
+    def ref(self) -> ImageRef:
+        return ImageRef(self.sha256 or "", self.size or 0, self.layout)
+
+
+OF_THE_IMAGE: Final = ("image__recipe", "image__sha256", "image__size", "image__layout")
+OF_THE_JOB: Final = (
+    "pk", "reference", "title", "format", "copies", "priority", "due", "received_at", "rank", "work_seconds",
+    "put_first_at", "state", "reason", "revision",
+)  # fmt: skip
+
+
+def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
+    """In rank order: what is being written, and of each format the first `most` that wait.
+
+    What the planner itself holds waits as well. So do those whose image is not made, but they are counted apart:
+    however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
+    more once their jobs are held for it. without: keys of jobs to leave alone.
+    """
+    jobs = Job.objects.exclude(pk__in=without) if without else Job.objects.all()
+    jobs = jobs.order_by("rank")
+    parts = [jobs.filter(state=Job.State.WRITING)]
+    if unmade := list(Image.objects.filter(sha256=None).values_list("pk", flat=True)):
+        parts.append(jobs.filter(state=Job.State.WAITING, image__in=unmade)[:most])
+    made, written = jobs.filter(image__sha256__isnull=False), copiers.formats()
+    parts.append(made.filter(state=Job.State.WAITING, format__in=FORMATS.keys() - written)[:most])
+    for format_ in sorted(written):
+        parts.append(made.filter(state=Job.State.WAITING, format=format_)[:most])
+        parts.append(made.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS, format=format_)[:most])
+    found = [_read(row) for part in parts for row in part.values_list(*OF_THE_IMAGE, *OF_THE_JOB)]
+    return sorted(found, key=lambda job: job.rank)
+
+
+def _read(row: tuple[Any, ...]) -> OpenJob:
+    of_the_image = len(OF_THE_IMAGE)
+    return OpenJob(OpenImage(*row[:of_the_image]), *row[of_the_image:])
