@@ -65,15 +65,20 @@ def learn_from_log(now: dt.datetime) -> int:
     mark, _ = LearningMark.objects.get_or_create(pk=1)
     following = DeviceEvent.objects.filter(pk__gt=mark.event).order_by("pk")
     # Up to the first one that is not settled: numbers and times are not in one order, and the mark only goes forward.
-    settled = list(takewhile(lambda at: abs(now - at) >= SETTLED, following.values_list("at", flat=True)[:AT_ONCE]))
-    events = list(following[: len(settled)])
-    if not events:
+    at = following.values_list("at", flat=True)
+    if not _is_settled(at.first(), now):
         return 0
+    settled = list(takewhile(lambda each: _is_settled(each, now), at[:AT_ONCE]))
+    events = list(following[: len(settled)])
     with transaction.atomic():
         # Compare-and-set, and the lock: whoever comes second finds that these events are somebody's already.
         if not LearningMark.objects.filter(pk=1, event=mark.event).update(event=events[-1].pk):
             return 0
         return _learn(_discs(events), _fetches(events), now)
+
+
+def _is_settled(at: dt.datetime | None, now: dt.datetime) -> bool:
+    return at is not None and abs(now - at) >= SETTLED
 
 
 def _of_writer(rows: Sequence[LearnedRate]) -> WriterRates:

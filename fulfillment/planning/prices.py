@@ -17,7 +17,9 @@ from fulfillment.planning.queue import Bin, Waiting
 from fulfillment.planning.stations import Station
 
 PASSES: Final = 30
+PASSES_AGAIN: Final = 12
 STEP_AT_FIRST: Final = 0.15
+STEP_AGAIN: Final = 0.05
 STEP_AT_LAST: Final = 0.01
 COOLING: Final = 0.9
 MOST_COPIES: Final = 32.0  # discs of an image that come of one fetch, at most
@@ -28,23 +30,29 @@ class Prices:
     """`ratios`: by station and bin, what its discs cost there over what they cost where they are cheapest (1 there).
 
     `bound`: seconds that the whole demand takes at least, however it is planned. `discs`: how many that was.
-    `longest`: seconds of the longest disc where it is written quickest.
+    `longest`: seconds of the longest disc where it is written quickest. `by_station`: the prices themselves.
     """
 
     ratios: Mapping[str, Mapping[Bin, float]]
     bound: float
     discs: int
     longest: float
+    by_station: Mapping[str, float]
 
 
-def learn(waiting: Mapping[Bin, Waiting], stations: Sequence[Station]) -> Prices:
-    """Prices for this demand. Bins that no station can write are left out; nothing waiting gives a bound of 0."""
+def learn(waiting: Mapping[Bin, Waiting], stations: Sequence[Station], before: Prices | None = None) -> Prices:
+    """Prices for this demand. Bins that no station can write are left out; nothing waiting gives a bound of 0.
+
+    before: those of an earlier demand, to begin with: fewer passes and smaller steps lead from there.
+    """
     bins, rows = _seconds(waiting, stations)
     demand = [waiting[bin_].discs for bin_ in bins]
     drives = [len(station.free) for station in stations]
-    price = [1.0] * len(stations)
-    best, bound, step = list(price), 0.0, STEP_AT_FIRST
-    for _ in range(PASSES if bins else 0):
+    known = before.by_station if before else {}
+    price = [known.get(station.id, 1.0) for station in stations]
+    passes, step = (PASSES_AGAIN, STEP_AGAIN) if known else (PASSES, STEP_AT_FIRST)
+    best, bound = list(price), 0.0
+    for _ in range(passes if bins else 0):
         load = [0.0] * len(stations)
         lower = 0.0
         for discs, row in zip(demand, rows, strict=True):
@@ -73,6 +81,7 @@ def learn(waiting: Mapping[Bin, Waiting], stations: Sequence[Station]) -> Prices
         bound=bound,
         discs=sum(demand),
         longest=max((min(seconds for _, seconds in row) for row in rows), default=0.0),
+        by_station={station.id: value for station, value in zip(stations, best, strict=True)},
     )
 
 

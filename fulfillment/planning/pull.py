@@ -75,7 +75,7 @@ class Pull:
             # A queue that is short by any measure need not be learned from.
             if self._queue.discs <= DEEP * sum(len(station.free) for station in self._fits.stations):
                 return False
-            prices = self._prices = learn(self._queue.waiting, self._fits.stations)
+            prices = self._prices = learn(self._queue.waiting, self._fits.stations, prices)
             self._learned_at = now
             self._turn = {station.id: _turn_of(prices, station) for station in self._fits.stations}
             self._fetch = {station.id: self._fetch_of(station) for station in self._fits.stations}
@@ -89,9 +89,9 @@ class Pull:
         given: list[Laid] = []
         thirsty: list[tuple[float, int]] = []
         for number, station in enumerate(self._fits.stations):
-            station.reach = now + max(LOOK, self._fetch.get(station.id, 0.0))
-            if station.is_open:
-                thirsty.append((min(station.free), number))
+            reach = station.reach = now + max(LOOK, self._fetch.get(station.id, 0.0))
+            if station.soonest < reach and not station.view.silent:
+                thirsty.append((station.soonest, number))
         for _, number in sorted(thirsty):
             station = self._fits.stations[number]
             while station.is_open:
@@ -138,7 +138,7 @@ class Pull:
             return [writes]
         tops = [top for bin_ in near if (top := self._top(bin_, station)) is not None]
         tops.sort(key=lambda group: group.rank)
-        late = bool(tops) and station.image_at(tops[0].image, tops[0].bytes, 0.0) > min(station.free)
+        late = bool(tops) and station.image_at(tops[0].image, tops[0].bytes, 0.0) > station.soonest
         if late and (here := self._here(station, near)) is not None:
             return [here]
         if tops:
@@ -146,13 +146,18 @@ class Pull:
         return [top for bin_ in far if (top := self._top(bin_, station)) is not None]
 
     def _here(self, station: Station, near: list[Bin]) -> Group | None:
-        """What lies here and may be taken, the most discs first: its link is behind its drives."""
+        """What lies here and may be taken, the most discs first: its link is behind its drives.
+
+        A set has no order of its own: of as many discs the image's name decides.
+        """
         groups = self._queue.groups
         best: Group | None = None
         for image in station.cached:
             for bin_ in near:
                 group = groups.get((image, bin_[0]))
-                if group is not None and group.bin == bin_ and (best is None or group.left > best.left):
+                if group is None or group.bin != bin_:
+                    continue
+                if best is None or (group.left, group.image) > (best.left, best.image):
                     best = group
         return best
 

@@ -40,10 +40,15 @@ class Roll:
         self._touched: list[Station] = []
 
     def lay_all(self, queue: Queue, head: Iterable[Entry]) -> dict[str, Wait]:
-        """Lays what has a place; returns why each of the head's jobs has discs left, or waits for its turn."""
+        """Lays what has a place; returns why each job that it came to has discs left, or waits for its turn.
+
+        `open_only`: it ends where no station is open any more.
+        """
         few = self._split or len(queue) < sum(1 for station in self._fits.stations if station.is_idle)
         waits: dict[str, Wait] = {}
         for entry in head:
+            if self._open_only and not self._open:
+                break
             waits[entry.job.id] = self._lay_job(entry, few)
         return waits
 
@@ -60,9 +65,8 @@ class Roll:
             return Wait.IMAGE
         made_at = max(self._now, job.image_ready_at)
         trusted = [fit for fit in fits if fit[0].id not in job.avoid] or fits if job.avoid else fits
-        if self._open_only and self._open.isdisjoint([fit[0].id for fit in fits]):
-            left = sum(fit[0].blanks_left(group.format) for fit in fits)
-            short = left < entry.left
+        if self._open_only and self._open.isdisjoint(self._fits.names(group.format)):
+            short = not _has_blanks(fits, group.format, entry.left)
             wait = Wait.BLANKS if short else Wait.DRIVE
             return wait if made_at <= self._now or short else Wait.IMAGE
         left = self._lay_discs(entry, trusted, fits, made_at, few)
@@ -117,6 +121,15 @@ class Roll:
             self._open.discard(station.id)
 
 
+def _has_blanks(fits: Iterable[Fit], format_: str, copies: int) -> bool:
+    left = 0.0
+    for station, _, _ in fits:
+        left += station.blanks_left(format_)
+        if left >= copies:
+            return True
+    return False
+
+
 def soonest(group: Group, copies: int, fits: list[Fit], made_at: float) -> tuple[Fit | None, float]:
     """The station that ends `copies` discs first, and about when; None where none has blanks for them.
 
@@ -162,27 +175,31 @@ def deal(
     """Disc by disc to whichever station finishes the next one first. counted: and has a blank left for it."""
     format_ = group.format
     turns: list[tuple[float, int]] = []
-    drives: list[list[float]] = []
-    left: list[float] = []
+    images_at: list[float] = []
     for number, (station, seconds, fetch) in enumerate(fits):
         image_at = station.image_at(group.image, group.bytes, made_at)
-        left.append(station.blanks_left(format_))
-        drives.append([max(free, image_at) + seconds for free in station.frees(format_)])
-        penalty = 0.0 if station.is_here(group.image) else fetch * (fetch_weight - 1.0)
-        if not counted or left[number] > 0:
-            turns.append((drives[number][0] + penalty, number))
+        images_at.append(image_at)
+        if not counted or station.blanks_left(format_) > 0:
+            free = station.frees(format_)[0]
+            penalty = 0.0 if station.is_here(group.image) else fetch * (fetch_weight - 1.0)
+            turns.append(((free if free > image_at else image_at) + seconds + penalty, number))
     heapify(turns)
     shares: dict[int, int] = {}
+    drives: dict[int, list[float]] = {}  # when each is done with its next disc, of those stations whose turn came
     for _ in range(copies):
         if not turns:
             break
         number = turns[0][1]
+        station, seconds, _ = fits[number]
+        if number not in drives:
+            drives[number] = [max(free, images_at[number]) + seconds for free in station.frees(format_)]
+        ends = drives[number]
         shares[number] = shares.get(number, 0) + 1
-        heapreplace(drives[number], drives[number][0] + fits[number][1])
-        if counted and shares[number] >= left[number]:
+        heapreplace(ends, ends[0] + seconds)
+        if counted and shares[number] >= station.blanks_left(format_):
             heappop(turns)
         else:
-            heapreplace(turns, (drives[number][0], number))
+            heapreplace(turns, (ends[0], number))
     return [(fits[number], count) for number, count in shares.items()]
 
 

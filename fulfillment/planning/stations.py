@@ -39,7 +39,7 @@ class _Before(NamedTuple):
 class Station:
     __slots__ = (
         "_before", "_by_hand", "_frees", "_seconds", "_timed", "blanks", "cached", "coming", "free", "id", "link_free",
-        "outstanding", "places", "reach", "view",
+        "outstanding", "places", "reach", "soonest", "view",
     )  # fmt: skip
 
     def __init__(self, view: WriterView, now: float) -> None:
@@ -62,6 +62,8 @@ class Station:
         self._seconds: dict[tuple[str, int], float] = {}
         self._frees: dict[str, list[float]] = {}
         self._before: _Before | None = None
+        self.soonest = min(self.free, default=inf)
+        """When its first drive is free."""
 
     def seconds(self, format_: str, size: int) -> float:
         """How long one disc occupies a drive here, the person's part included."""
@@ -96,7 +98,7 @@ class Station:
     @property
     def is_idle(self) -> bool:
         """Whether a drive has nothing to do, or soon has."""
-        return min(self.free, default=inf) < self.reach
+        return self.soonest < self.reach
 
     @property
     def is_open(self) -> bool:
@@ -115,7 +117,8 @@ class Station:
         if format_ in self.blanks:
             self.blanks[format_] -= copies
         turns = [
-            (max(free[at], image_at) + drives[at].by_hand + seconds[at], free[at], at) for at in self.places[format_]
+            ((free[at] if free[at] > image_at else image_at) + drives[at].by_hand + seconds[at], free[at], at)
+            for at in self.places[format_]
         ]
         heapify(turns)
         slots = []
@@ -125,7 +128,7 @@ class Station:
             heapreplace(turns, (finish + drives[place].by_hand + seconds[place], finish, place))
         for slot in slots:
             free[slot.drive] = slot.finish
-        self._frees.clear()
+        self.refresh()
         return slots
 
     def _seconds_by_drive(self, format_: str, size: int) -> list[float]:
@@ -139,9 +142,9 @@ class Station:
 
     def advance(self, now: float) -> None:
         """Time goes on: what was free before is free now. Between passes only."""
-        if min(self.free, default=now) < now:
+        if self.soonest < now:
             self.free = [free if free > now else now for free in self.free]
-            self._frees.clear()
+            self.refresh()
         if self.link_free < now:
             self.link_free = now
 
@@ -155,11 +158,12 @@ class Station:
         if self._before is not None:
             self.free, self.link_free, self.coming, self.blanks = self._before
             self._before = None
-            self._frees.clear()
+            self.refresh()
 
     def refresh(self) -> None:
         """Call it after `free` was set."""
         self._frees.clear()
+        self.soonest = min(self.free, default=inf)
 
     def left(self) -> WriterView:
         return replace(
@@ -197,6 +201,7 @@ class Fits:
         self.stations = stations
         self._by_format: dict[str, list[tuple[Station, float, float, float, float]]] = {}
         self._known: dict[Group, list[Fit]] = {}
+        self._names: dict[str, frozenset[str]] = {}
 
     def of(self, group: Group) -> list[Fit]:
         fits = self._known.get(group)
@@ -208,6 +213,13 @@ class Fits:
                 if size <= disk
             ]
         return fits
+
+    def names(self, format_: str) -> frozenset[str]:
+        """The stations that can write the format, whatever their disks can hold."""
+        names = self._names.get(format_)
+        if names is None:
+            names = self._names[format_] = frozenset(able[0].id for able in self._able(format_))
+        return names
 
     def pace(self, format_: str) -> tuple[float, float, int] | None:
         """Mean seconds of a disc beside its bytes, and of a byte, over the drives that take the format; how many."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.bench import dispatching, fetching, mastering, recovering, reporting, sending, writing
+from tests.bench import dispatching, fetching, mastering, recovering, reporting, sending, ticking, writing
 from tests.bench.measuring import ROOT, Row, table
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
@@ -33,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[Path, int], list[Row]]]] = {
     "recovering": recovering.measure,
     "reporting": reporting.measure,
     "dispatching": dispatching.measure,
+    "ticking": ticking.measure,
     "planning": _planning,
 }
 BEGIN: Final = "<!-- measured: written by `make bench ARGS=--full` -->"

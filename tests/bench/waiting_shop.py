@@ -7,7 +7,6 @@ Between two ticks, which is not timed, time goes on by two seconds and some of t
 
 from __future__ import annotations
 
-import gc
 import random
 import statistics
 import sys
@@ -19,6 +18,7 @@ from uuid import uuid4
 
 import django
 
+from storefront.celery import look_for_garbage_less_often
 from tests.bench.measuring import peak_megabytes
 
 WRITERS: Final = 100
@@ -42,8 +42,7 @@ def main(jobs: int, ticks: int) -> None:
     _fill_disks(chance, writers, images, now)
     _make_jobs(chance, images, jobs, now)
     base = peak_megabytes()
-    gc.collect()
-    gc.freeze()
+    look_for_garbage_less_often()  # as the worker does
     took = []
     for turn in range(WARM + ticks):
         now += timedelta(seconds=2)
