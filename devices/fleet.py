@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
@@ -15,15 +16,23 @@ def at_work() -> list[Writer]:
     return [writer for writer in _willing() if writer.takes_work]
 
 
-def with_suspects() -> tuple[list[Writer], list[Writer]]:
-    """Those at work, and those that would be but for a silence that may end any moment. Both by name; one query.
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Writers at work, and those that would be but for a silence that may end any moment. Both by name.
 
     Nothing new is sent to suspects, and what is planned for them stays theirs until they are offline. While the server
     doubts itself, none gets there.
     """
+
+    working: list[Writer]
+    suspects: list[Writer]
+
+
+def read() -> Fleet:
+    """One query."""
     willing = list(_willing())
     working = [writer for writer in willing if writer.takes_work]
-    return working, [writer for writer in willing if _is_suspect(writer.reasons)]
+    return Fleet(working, [writer for writer in willing if _is_suspect(writer.reasons)])
 
 
 def keys_with_suspects() -> list[int]:

@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from devices.models import Disc, Write
 from devices.states import DiscState
+from devices.trouble import NotTried
 from fulfillment.models import Allocation, Job, WriteShare
 from fulfillment.open_jobs import OpenJob
 
@@ -20,19 +21,24 @@ UNDER_WAY_DISCS = Q(state__in=UNDER_WAY)
 SPOILT = (DiscState.BAD, DiscState.UNKNOWN)
 
 
-def allocate_write(write: Write, now: dt.datetime) -> list[Job]:
-    """Gives the write's good discs to the jobs they were written for; what is left over is stock.
+class Overtaken(NotTried):
+    """Another tick was first with the job or with a disc: the next one looks again."""
 
-    Returns these jobs as they were before, in policy order; none for a console copy.
+
+def allocate_write(write: Write, now: dt.datetime) -> int:
+    """Gives the write's good discs to the jobs they were written for; what is left over is stock. How many it gave.
+
+    Raises Overtaken, with what was given before given.
     """
-    shares = list(write.shares.select_related("job").order_by("job__rank", "pk"))
-    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id")) if shares else []
-    if spare:
-        had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
-        for share in shares:
-            given = _give(share.job, spare[: max(0, share.copies - had[share.job_id])], now)
-            spare = spare[given:]
-    return [share.job for share in shares]
+    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id"))
+    if not spare:
+        return 0
+    had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
+    good = len(spare)
+    for share in write.shares.select_related("job").order_by("job__rank", "pk"):
+        given = _give(share.job, spare[: max(0, share.copies - had[share.job_id])], now)
+        spare = spare[given:]
+    return good - len(spare)
 
 
 def stock() -> QuerySet[Disc]:
@@ -42,7 +48,10 @@ def stock() -> QuerySet[Disc]:
 
 
 def allocate_stock(job: Job, now: dt.datetime) -> None:
-    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf."""
+    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf.
+
+    Raises Overtaken.
+    """
     wanted = needs([job])[job.pk]
     if wanted:
         fitting = stock().filter(write__image_sha256=job.image.sha256, write__format=job.format)
@@ -50,11 +59,11 @@ def allocate_stock(job: Job, now: dt.datetime) -> None:
 
 
 def _give(job: Job, discs: list[Disc], now: dt.datetime) -> int:
-    """Allocates up to as many discs as the job lacks; 0 if another tick was first with the job or with a disc."""
+    """Allocates up to as many discs as the job lacks. Raises Overtaken."""
     try:
         return _give_whole(job, discs, now)
-    except IntegrityError:  # one of these discs has just been given to another job; the next tick sees which
-        return 0
+    except IntegrityError as error:  # one of these discs has just been given to another job; the next tick sees which
+        raise Overtaken from error
 
 
 def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
@@ -67,7 +76,7 @@ def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
             return 0
         held = Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1)
         if not held:
-            return 0
+            raise Overtaken
         Allocation.objects.bulk_create(Allocation(disc=disc, job=job, at=now) for disc in given)
     return len(given)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from archive.models import TitleVersion
-from devices import trouble, wishes
+from devices import fleet, trouble, wishes
+from devices.fleet import Fleet
 from devices.intake import ImageRef
 from devices.models import ImageRequest, Writer
 from fulfillment import disks
@@ -45,9 +46,9 @@ class Decision:
     stuck: list[Need] = field(default_factory=list)
 
 
-def keep(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> None:
+def keep(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) -> None:
     """Call it before the plan is carried out: an agent that is given a write without room for its image puts it off."""
-    decisions = {decision.view.writer: decision for decision in decide(plan, jobs, now)}
+    decisions = {decision.view.writer: decision for decision in decide(plan, jobs, there, now)}
     titles = _titles({image.sha256 for decision in decisions.values() for image in decision.drops})
     busy = [writer for writer, each in decisions.items() if each.drops or each.haves or each.withdrawn]
     trouble.each(STEP, busy, lambda writer: _ask(writer, decisions[writer], titles, now), now)
@@ -55,7 +56,7 @@ def keep(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> None:
 
 def without_room(now: dt.datetime) -> list[tuple[Writer, Need]]:
     """What is needed on a disk now, where no room may be made for it now."""
-    decisions = decide(Plan((), {}), (), now)
+    decisions = decide(Plan((), {}), (), fleet.read(), now)
     return [(decision.view.writer, need) for decision in decisions for need in decision.stuck]
 
 
@@ -64,9 +65,9 @@ def stuck(now: dt.datetime) -> list[tuple[Writer, Need]]:
     return [(writer, need) for writer, need in without_room(now) if need.since <= now - PATIENCE]
 
 
-def decide(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> list[Decision]:
+def decide(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) -> list[Decision]:
     """For each writer at work. Changes nothing."""
-    views = disks.read(plan, jobs, now)
+    views = disks.read(plan, jobs, there.working, now)
     short = [view.writer.pk for view in views if _is_short(view, now)]
     stored = disks.stored_on(short) if short else {}
     head = frozenset(job.image.sha256 for job in jobs if job.image.sha256)

@@ -15,7 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from archive.formats import FORMATS, SECTOR
 from archive.models import Image, ImageState
-from devices import fleet, wishes
+from devices import wishes
 from devices.agent import wire
 from devices.intake import ImageRef
 from devices.models import CachedImage, ImageRequest, Write, Writer
@@ -79,9 +79,9 @@ class DiskView:
         return {request.sha256: request for request in self.requests if request.wish == wish}
 
 
-def read(plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> list[DiskView]:
-    """The disks of all writers at work. plan: what is about to be sent, and what comes after it."""
-    views = {writer.pk: DiskView(writer) for writer in fleet.at_work()}
+def read(plan: Plan, jobs: Sequence[OpenJob], working: Sequence[Writer], now: dt.datetime) -> list[DiskView]:
+    """The disks of the writers at work. plan: what is about to be sent, and what comes after it."""
+    views = {writer.pk: DiskView(writer) for writer in working}
     _read_writes(views)
     _read_plan(views, plan, jobs, now)
     _read_requests(views)

@@ -13,7 +13,7 @@ from devices import fleet, trouble
 from devices.agent import wire
 from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Disc, Drive, Write
-from devices.states import WRITE_OPEN, DiscState, WriteState
+from devices.states import WRITE_FINAL, WRITE_OPEN, DiscState, WriteState
 from fulfillment import allocation, lifecycle
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, Paper, Shipment, WriteShare
@@ -33,11 +33,10 @@ def read_writes(now: dt.datetime) -> int:
 
 
 def _read_write(write: Write, now: dt.datetime) -> None:
-    jobs = allocation.allocate_write(write, now)
-    for job in Job.objects.in_bulk({job.pk for job in jobs}).values():
-        settle(job, now)
-    if not jobs:
-        copies.follow_write(write, now)
+    if allocation.allocate_write(write, now) or write.state in WRITE_FINAL:
+        for job in Job.objects.filter(shares__write=write).distinct():
+            settle(job, now)
+    copies.follow_write(write, now)
     mark_read(write.pk, write.revision)
 
 

@@ -1,16 +1,22 @@
 """Rolls the plan forward to its end: stores the run from which every date is read, and moves the estimates with it.
 
-Beside the turn, because it looks at far more than what begins now; also finds what a turn left that died on the way.
+Beside the turn, because it looks at far more than what begins now. Does as well what a turn has no time for: finds what
+one left that died on the way, forgets troubles that are over, and learns.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
+
+from django.db.models import F, QuerySet
 
 from devices import trouble
-from fulfillment import estimates, open_jobs, plan_runs, progress, ranking, snapshot
-from fulfillment.models import PlanRun
+from devices.models import Read, Write, Writer
+from devices.states import WRITE_OPEN
+from fulfillment import caching, demand, estimates, learning, open_jobs, plan_runs, progress, ranking, snapshot
+from fulfillment.console import progress as copies
+from fulfillment.models import Job, PlanRun, Shipment
 
 SOONEST: Final = dt.timedelta(seconds=5)  # after the run before: what was given out since is in the next one
 BACKWARDS: Final = dt.timedelta(seconds=1)  # a clock that was put back must not stop the dates
@@ -22,6 +28,9 @@ def run(now: dt.datetime) -> bool:
     if newest is not None and -BACKWARDS <= now - newest < SOONEST:
         return False
     progress.finish_leftovers(now)
+    trouble.sweep(_wanted())
+    learning.learn_from_log(now)
+    demand.learn_from_writes()
     roll(now)
     return True
 
@@ -34,3 +43,17 @@ def roll(now: dt.datetime) -> None:
     made.save()
     estimates.refresh(projection, now)
     plan_runs.sweep(now)
+
+
+def _wanted() -> dict[str, QuerySet[Any]]:
+    """What each step has to do with; the trouble of anything else is over."""
+    jobs, shipments = Job.objects.filter(state__in=Job.OPEN), Shipment.objects
+    job_steps = ("plan", "rank", "roll", "queue-write", "note-wait", "give-stock", "settle-job")
+    return {f"fulfillment.{step}": jobs for step in job_steps} | {
+        caching.STEP: Writer.objects.filter(enabled=True),
+        copies.STEP: copies.waiting(),
+        copies.READ_STEP: Read.objects.filter(revision__gt=F("revision_read")),
+        "fulfillment.recall-write": Write.objects.filter(state__in=WRITE_OPEN, cancel_requested=False),
+        "fulfillment.finish-shipment": shipments.filter(state=Shipment.State.PREPARING),
+        "fulfillment.estimate": shipments.filter(state__in=[Shipment.State.PREPARING, Shipment.State.READY]),
+    }

@@ -6,6 +6,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from devices import fleet
+from devices.fleet import Fleet
 from devices.models import Disc
 from fulfillment import allocation, writer_views
 from fulfillment.drive_times import DiscUnderWay
@@ -15,9 +17,12 @@ from fulfillment.planning.model import JobView, Snapshot, WriterView
 from fulfillment.ranking import view_of
 
 
-def take(jobs: Sequence[OpenJob], now: dt.datetime) -> Snapshot:
+def take(jobs: Sequence[OpenJob], now: dt.datetime, there: Fleet | None = None) -> Snapshot:
+    """there: if it has been read already."""
     discs = _unfinished_discs()
-    writers = writer_views.views(discs, now, {job.image.sha256 for job in jobs if job.image.sha256})
+    writers = writer_views.views(
+        there or fleet.read(), discs, now, {job.image.sha256 for job in jobs if job.image.sha256}
+    )
     return Snapshot(jobs=_job_views(jobs), writers=writers, under_way=_under_way(writers, discs))
 
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from django.db.models import Exists, F, OuterRef
 
-from devices import copiers, fleet, hand_waits
+from devices import copiers, hand_waits
 from devices.agent import wire
 from devices.copiers import Copier
+from devices.fleet import Fleet
 from devices.models import BlankBin, CachedImage, ImageRequest, Writer
 from devices.states import DiscState, RequestState
 from fulfillment import learning
@@ -29,16 +30,15 @@ class Bin(NamedTuple):
 
 
 def views(
-    discs: Mapping[int, Sequence[DiscUnderWay]], now: dt.datetime, images: Collection[str] = ()
+    there: Fleet, discs: Mapping[int, Sequence[DiscUnderWay]], now: dt.datetime, images: Collection[str] = ()
 ) -> tuple[WriterView, ...]:
     """The writers that take work, by name. discs: those of each writer that are not finished.
 
     images: digests of what is to be made. Of the many thousand images on the fleet's disks, only these are looked for.
     Writers that have just fallen silent keep the work that is planned for them, and get no other.
     """
-    working, silent = fleet.with_suspects()
-    quiet = {writer.pk for writer in silent}
-    writers = [*working, *silent]
+    quiet = {writer.pk for writer in there.suspects}
+    writers = [*there.working, *there.suspects]
     keys = [writer.pk for writer in writers]
     drives, bins = copiers.of(keys), _bins(keys)
     cached = _cached({*images, *(disc.image for held in discs.values() for disc in held)})

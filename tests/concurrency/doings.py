@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -68,13 +69,15 @@ def attend(writer_pk: int, now: dt.datetime, visits: int) -> None:
 def give_stock(jobs: list[UUID], now: dt.datetime) -> None:
     random.Random(os.getpid()).shuffle(jobs)
     for job in Job.objects.filter(pk__in=jobs).in_bulk(jobs).values():
-        allocation.allocate_stock(job, now)
+        with suppress(allocation.Overtaken):
+            allocation.allocate_stock(job, now)
 
 
 def allocate(writes: list[int], now: dt.datetime) -> None:
     random.Random(os.getpid()).shuffle(writes)
     for write in Write.objects.in_bulk(writes).values():
-        allocation.allocate_write(write, now)
+        with suppress(allocation.Overtaken):
+            allocation.allocate_write(write, now)
 
 
 def follow(now: dt.datetime) -> int:

@@ -69,7 +69,7 @@ def test_a_third_and_three_at_least_are_no_coincidence(vanished: int, fleet_size
 def test_a_suspect_is_asked_before_anything_is_sent_and_goes_on_at_once_if_it_answers(plant: Plant) -> None:
     write = plant.queue()
     silence.note(plant.clock.pass_(seconds=31))
-    assert [writer.name for writer in fleet.with_suspects()[1]] == ["Writer 1"]
+    assert [writer.name for writer in fleet.read().suspects] == ["Writer 1"]
     assert fleet.at_work() == []
     assert visits.due(plant.clock.now) == [plant.new.writer.pk]
     plant.attend()

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from archive.models import Image
-from devices import wishes
+from devices import fleet, wishes
 from devices.intake import ImageRef
 from devices.models import CachedImage, DeviceEvent, Drive, ImageRequest, Write, Writer
 from devices.states import Keyword, RequestState
-from fulfillment import caching, disks, files, intake, tick
+from fulfillment import caching, demand, disks, files, intake, tick
 from fulfillment.models import Job
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
 
@@ -80,6 +80,7 @@ def test_what_is_written_often_stays_before_what_was_used_last(disk: Plant) -> N
         job = ask_for(1, often)
         tick.run(NOW)
         assert intake.cancel(job.shipment, actor=f"order:{turn}", now=NOW)
+    demand.learn_from_writes()
     ImageRequest.objects.all().delete()
     store(disk.writer, often, days=9)
     store(disk.writer, new, days=1)
@@ -221,7 +222,8 @@ def test_the_image_of_the_next_write_comes_ahead(disk: Plant) -> None:
 def test_no_more_than_two_images_come_ahead(disk: Plant) -> None:
     first, *others = (image(name, 100) for name in "abcd")
     queue_of(first)
-    queue_of(*others, copies=1)
+    for number, each in enumerate(others):
+        ask_for(1, each, received_at=NOW + timedelta(seconds=1 + number))
     tick.run(NOW)
     arrived(disk.writer, first, free=900)
     tick.run(NOW)
@@ -317,7 +319,7 @@ def test_disks_cost_no_more_queries_for_more_writers_and_images(
 
     def cost(now: datetime) -> None:
         with django_assert_max_num_queries(8):  # type: ignore[operator]  # pytest-django's own fixture
-            caching.decide(tick.NOTHING, (), now)
+            caching.decide(tick.NOTHING, (), fleet.read(), now)
 
     tick.run(NOW)
     cost(NOW)

@@ -178,7 +178,7 @@ def test_while_the_server_doubts_itself_the_plan_stays_with_the_silent(plant: Pl
         Writer.objects.filter(pk=slow[2].writer.pk).update(last_seen=quiet)
         silence.note(quiet)
         assert silence.doubt()
-        assert {writer.name for writer in fleet.with_suspects()[1]} == {"Writer 1", "Writer 2", "Writer 3"}
+        assert {writer.name for writer in fleet.read().suspects} == {"Writer 1", "Writer 2", "Writer 3"}
         more = ask_for(20, make_image("more"))
         tick.run(quiet)
         assert first.shares.get().write.state == "queued"  # it waits there

@@ -14,7 +14,7 @@ from devices import lifecycle, wishes
 from devices.intake import ImageRef
 from devices.models import CachedImage, Disc, ImageRequest, Write, Writer
 from devices.states import DiscState, RequestState
-from fulfillment import learning, open_jobs, plan_runs, ranking, snapshot, tick
+from fulfillment import learning, open_jobs, plan_runs, ranking, rolling, snapshot
 from fulfillment.models import LearnedRate, LearningMark
 from fulfillment.planning.cost import PRIOR_LOAD, disc_seconds, prior_rates
 from tests.at_once import at_once
@@ -253,7 +253,7 @@ def test_learning_costs_as_many_queries_for_many_drives_as_for_one(plant: Plant)
         assert cost() <= alone
 
 
-def test_a_tick_learns(plant: Plant) -> None:
+def test_rolling_on_learns(plant: Plant) -> None:
     finish(plant.writer, 215)
-    tick.run(LATER)
+    rolling.run(LATER)
     assert learned() == [("d1", "speed", "cd", 1)]

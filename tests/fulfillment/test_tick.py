@@ -158,7 +158,7 @@ def test_trouble_ends_with_the_job_or_shipment_that_it_was_about(plant: Plant) -
         trouble.note("fulfillment.finish-shipment", job.shipment, ValueError("no"), NOW)
     Job.objects.filter(pk=over.pk).update(state=Job.State.CANCELLED)
     Shipment.objects.filter(pk=over.shipment_id).update(state=Shipment.State.CANCELLED)
-    tick.run(NOW)
+    rolling.run(NOW)
     kept = set(Trouble.objects.values_list("row", flat=True))
     assert kept == {str(open_.pk), str(open_.shipment_id)}
 
