@@ -47,8 +47,8 @@ NO_LIMITS: Final = [None] * len(THRESHOLDS)
 
 
 def formats() -> set[str]:
-    """All that some copier takes, wherever and however it stands now."""
-    there = Drive.objects.filter(role=wire.Role.COPIER, gone=False).order_by()
+    """All that some copier of an enabled writer takes, however that one stands now: it may be back in a minute."""
+    there = Drive.objects.filter(role=wire.Role.COPIER, gone=False, writer__enabled=True).order_by()
     return {format_ for taken in there.values_list("formats", flat=True).distinct() for format_ in taken}
 
 

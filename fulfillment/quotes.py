@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.models import Image
+from devices import copiers
 from fulfillment import dates, plan_runs
 from fulfillment.models import Service
 from fulfillment.planning import projection
@@ -33,6 +34,11 @@ class Option:
     handed_over_on: dt.date | None
     arrives_on: dt.date | None
     plan_run: int | None
+
+
+def made_formats() -> set[str]:
+    """Formats that the plant has a writer for; no other is to be sold."""
+    return copiers.formats()
 
 
 def options(wanted: Sequence[Wanted], country: str, now: dt.datetime) -> list[Option]:

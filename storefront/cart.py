@@ -49,7 +49,7 @@ class Cart:
 
     def lines(self) -> list[CartLine]:
         """What is still sold of what was put in, in the order it was put in."""
-        products = Product.objects.filter(active=True, pk__in=self._copies).select_related("title")
+        products = Product.sold().filter(pk__in=self._copies).select_related("title")
         by_id = {str(product.pk): product for product in products}
         lines = []
         for key, copies in self._copies.items():

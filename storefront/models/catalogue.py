@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import QuerySet
 
 from archive.formats import CHOICES
 from archive.models import Title
+from fulfillment import quotes
 from storefront.pricing import format_amount
 
 
 class Product(models.Model):
-    """A title sold on one format. Without a row, or with `active` off, it is not sold."""
+    """A title sold on one format. Without a row, with `active` off or without a writer for it, it is not sold."""
 
     title = models.ForeignKey(Title, on_delete=models.PROTECT, related_name="products")
     format = models.CharField(max_length=16, choices=CHOICES)
@@ -27,6 +29,16 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} on {self.get_format_display()}"
+
+    @classmethod
+    def sold(cls) -> QuerySet[Product]:
+        """Those that can be ordered now."""
+        return cls.objects.filter(active=True, format__in=quotes.made_formats())
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the plant has a writer for its format. One query."""
+        return self.format in quotes.made_formats()
 
     @property
     def price(self) -> str:

@@ -12,7 +12,7 @@ from storefront.cart import Cart, CartFull, goods_total
 from storefront.forms import CopiesForm
 from storefront.models import Product
 from storefront.pricing import format_amount
-from storefront.views.shop import sold_titles, title_context
+from storefront.views.shop import not_made, sold_titles, title_context
 
 
 @require_safe
@@ -24,6 +24,9 @@ def show(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """From a title's page. A wrong number comes back beside its field."""
     product = _product(request.POST.get("product", ""))
+    if not product.is_made:
+        messages.error(request, not_made(product))
+        return redirect("title", product.title.part_number)
     form = CopiesForm(request.POST)
     if not form.is_valid():
         wanted = get_object_or_404(sold_titles(), pk=product.title_id)
@@ -38,6 +41,8 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, product_id: int) -> HttpResponse:
     product = _product(product_id)
+    if not product.is_made:
+        return redirect("cart")  # which says what became of it
     form = CopiesForm(request.POST, auto_id=_field_ids(product))
     if not form.is_valid():
         return _page(request, {product.pk: form}, status=422)

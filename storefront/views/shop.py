@@ -87,16 +87,25 @@ def title_dates(request: HttpRequest, part_number: str) -> HttpResponse:
 def title_context(wanted: Title, format_: str, form: CopiesForm) -> dict[str, Any]:
     """What the title's page shows: its offers, the one chosen, and when that would arrive at home."""
     offers: list[Product] = wanted.offers  # type: ignore[attr-defined]  # set by the prefetch in sold_titles()
-    chosen = next((offer for offer in offers if offer.format == format_), offers[0])
+    made = quotes.made_formats()
+    sold = [offer for offer in offers if offer.format in made]
+    chosen = next((offer for offer in sold if offer.format == format_), sold[0] if sold else None)
+    refused = next((offer for offer in offers if offer.format == format_ and offer not in sold), None)
     copies = form.cleaned_data["copies"] if form.is_bound and form.is_valid() else 1
     return {
         "title": wanted,
         "version": wanted.newest,
-        "offers": offers,
+        "offers": [(offer, offer.format in made) for offer in offers],
+        "not_sold": [not_made(offer) for offer in offers if offer.format not in made],
+        "refused": not_made(refused) if refused else "",
         "chosen": chosen,
         "form": form,
-        "options": _home_options(wanted, chosen, copies),
+        "options": _home_options(wanted, chosen, copies) if chosen else [],
     }
+
+
+def not_made(product: Product) -> str:
+    return f"{product.get_format_display()}: not for sale now. No writer of ours makes it at the moment."
 
 
 def _home_options(wanted: Title, product: Product, copies: int) -> list[Option]:

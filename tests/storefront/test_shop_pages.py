@@ -7,6 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from archive.models import TitleVersion
+from devices.models import Writer
+from fulfillment.models import PlanRun
 from storefront.models import Product
 from tests.scene import Plant, make_image, make_title
 from tests.storefront.shopping import put
@@ -52,8 +54,9 @@ def test_a_title_shows_the_date_for_each_service(client: Client, plant: Plant) -
     assert page.count("arrives <strong>") == 2
 
 
-def test_without_a_writer_no_date_is_invented(client: Client) -> None:
+def test_without_a_plan_no_date_is_invented(client: Client, plant: Plant) -> None:
     make_title("P-1")
+    PlanRun.objects.all().delete()
     page = client.get("/titles/P-1/").content.decode()
     assert "arrives <strong>" not in page
     assert page.count("we confirm the date by e-mail") == 2
@@ -69,7 +72,9 @@ def test_without_a_writer_no_date_is_invented(client: Client) -> None:
         ("", "Enter how many copies you want"),
     ],
 )
-def test_a_wrong_number_of_copies_is_told_beside_its_field(client: Client, copies: str, said: str) -> None:
+def test_a_wrong_number_of_copies_is_told_beside_its_field(
+    client: Client, copies: str, said: str, plant: Plant
+) -> None:
     product = make_title()
     answer = put(client, product, copies)
     assert answer.status_code == 422
@@ -92,7 +97,7 @@ def test_absurd_keys_and_nul_characters_are_no_server_errors(client: Client) -> 
     assert client.get("/", {"q": "\0"}).status_code == 200
 
 
-def test_each_field_of_the_cart_has_an_id_of_its_own(client: Client) -> None:
+def test_each_field_of_the_cart_has_an_id_of_its_own(client: Client, plant: Plant) -> None:
     for number in range(2):
         put(client, make_title(f"P-{number}"))
     ids = re.findall(r' id="([^"]+)"', client.get("/cart/").content.decode())
@@ -103,10 +108,41 @@ def test_dates_are_those_of_the_medium_chosen(client: Client, plant: Plant) -> N
     cd = make_title("P-1")
     bd = Product.objects.create(title=cd.title, format="bd", price_minor=2000)
     assert "arrives <strong>" in client.get("/titles/P-1/dates/", {"product": cd.pk, "copies": 1}).content.decode()
-    assert "arrives <strong>" not in client.get("/titles/P-1/dates/", {"product": bd.pk, "copies": 1}).content.decode()
+    page = client.get("/titles/P-1/dates/", {"product": bd.pk, "copies": 1}).content.decode()
+    assert "arrives <strong>" not in page
+    assert "Blu-ray: not for sale now" in page
 
 
-def test_a_cart_holds_fifty_titles_and_says_so(client: Client) -> None:
+def test_a_medium_that_no_writer_makes_is_not_sold_and_the_page_says_so(client: Client, plant: Plant) -> None:
+    cd = make_title("P-1")
+    bd = Product.objects.create(title=cd.title, format="bd", price_minor=2000)
+    page = client.get("/titles/P-1/").content.decode()
+    assert "Blu-ray: not for sale now. No writer of ours makes it at the moment." in page
+    assert f'value="{bd.pk}" disabled' in page
+    assert "Put into the cart" in page
+    refused = client.post("/cart/add/", {"product": bd.pk, "copies": 1}, follow=True)
+    assert refused.redirect_chain[-1][0] == "/titles/P-1/"
+    assert "Blu-ray: not for sale now" in refused.content.decode()
+    assert "cart" not in client.session
+    Writer.objects.update(enabled=False)
+    page = client.get("/titles/P-1/").content.decode()
+    assert "CD: not for sale now" in page
+    assert "Put into the cart" not in page
+
+
+def test_what_no_writer_makes_any_more_leaves_the_cart(client: Client, plant: Plant) -> None:
+    put(client, make_title("P-1"))
+    Writer.objects.update(enabled=False)
+    assert "no longer sold" in client.get("/cart/").content.decode()
+
+
+def test_a_writer_that_is_only_away_still_sells_its_media(client: Client, plant: Plant) -> None:
+    make_title("P-1")
+    Writer.objects.update(state="offline")
+    assert "Put into the cart" in client.get("/titles/P-1/").content.decode()
+
+
+def test_a_cart_holds_fifty_titles_and_says_so(client: Client, plant: Plant) -> None:
     products = [make_title(f"P-{number}") for number in range(51)]
     for product in products:
         put(client, product)
@@ -115,14 +151,14 @@ def test_a_cart_holds_fifty_titles_and_says_so(client: Client) -> None:
     assert len(client.session["cart"]) == 50
 
 
-def test_what_went_out_of_sale_leaves_the_cart(client: Client) -> None:
+def test_what_went_out_of_sale_leaves_the_cart(client: Client, plant: Plant) -> None:
     product = make_title()
     put(client, product)
     Product.objects.update(active=False)
     assert b"Here will be what you want to order" in client.get("/cart/").content
 
 
-def test_a_title_sells_its_newest_version(client: Client) -> None:
+def test_a_title_sells_its_newest_version(client: Client, plant: Plant) -> None:
     product = make_title()
     TitleVersion.objects.create(title=product.title, number=2, image=make_image("two"), created_at=timezone.now())
     put(client, product)
