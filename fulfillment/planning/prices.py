@@ -17,9 +17,9 @@ from fulfillment.planning.queue import Bin, Waiting
 from fulfillment.planning.stations import Station
 
 PASSES: Final = 30
-PASSES_AGAIN: Final = 12
+PASSES_AGAIN: Final = 20
 STEP_AT_FIRST: Final = 0.15
-STEP_AGAIN: Final = 0.05
+STEP_AGAIN: Final = 0.1
 STEP_AT_LAST: Final = 0.01
 COOLING: Final = 0.9
 MOST_COPIES: Final = 32.0  # discs of an image that come of one fetch, at most

@@ -43,7 +43,7 @@ def learned_prices() -> str:
     world = presets.backlog_reference(SEED, orders=ORDERS)
     learned = _learn(world)
     reached = _makespan(world)
-    with patch.object(prices, "PASSES", 1):  # the first pass is made with all prices 1
+    with patch.multiple(prices, PASSES=1, PASSES_AGAIN=1):  # the first pass is made with all prices 1
         unpriced = _makespan(world)
     body = [*_bars(learned), *_curve(learned, reached, unpriced)]
     return page(BOTTOM + 40, "Prices of the six models, and the bound by pass", body)
@@ -82,17 +82,9 @@ def _queue(world: Workload) -> Queue:
 
 
 def _prices(queue: Queue, stations: Sequence[Station]) -> list[float]:
-    """By station. `learn` tells y p / least(y p) of each bin; a station that writes all bins makes them comparable."""
-    ratios = prices.learn(queue.waiting, stations).ratios
-    seconds: dict[tuple[str, object], float] = {}
-    for bin_, row in zip(*prices._seconds(queue.waiting, stations), strict=True):
-        seconds.update({(stations[at].id, bin_): value for at, value in row})
-    measure = max(stations, key=lambda station: len(ratios[station.id]))
-    price = []
-    for station in stations:
-        bin_ = max(ratios[station.id])
-        here, there = (ratios[each.id][bin_] / seconds[each.id, bin_] for each in (station, measure))
-        price.append(here / there)
+    """By station, 1 over all drives."""
+    learned = prices.learn(queue.waiting, stations).by_station
+    price = [learned[station.id] for station in stations]
     drives = [len(station.free) for station in stations]
     mean = sum(value * count for value, count in zip(price, drives, strict=True)) / sum(drives)
     return [value / mean for value in price]
