@@ -29,7 +29,7 @@ def shopper(world: World, copies: int = 2) -> Client:
 
 def dates_unknown() -> None:
     """No writer can be reached, and no plan knows of one."""
-    Writer.objects.update(enabled=False, state="offline")
+    Writer.objects.update(state="offline")
     PlanRun.objects.all().delete()
 
 
@@ -82,6 +82,20 @@ def title_long(world: World) -> Any:
 @visit("title-date-unknown")
 def title_date_unknown(world: World) -> Any:
     dates_unknown()
+    return world.customer().get("/titles/P-1/")
+
+
+@visit("title-not-made")
+def title_not_made(world: World) -> Any:
+    """One medium that no writer takes, and, by the form of another tab, a try to order it."""
+    bd = Product.objects.create(title=world.products[0].title, format="bd", price_minor=2490)
+    client = world.customer()
+    return client.get(put(client, bd, 1).headers["Location"])
+
+
+@visit("title-nothing-made")
+def title_nothing_made(world: World) -> Any:
+    Writer.objects.update(enabled=False)
     return world.customer().get("/titles/P-1/")
 
 
