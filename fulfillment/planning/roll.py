@@ -176,12 +176,20 @@ def deal(
     format_ = group.format
     turns: list[tuple[float, int]] = []
     images_at: list[float] = []
+    image, dearer = group.image, fetch_weight - 1.0
     for number, (station, seconds, fetch) in enumerate(fits):
-        image_at = station.image_at(group.image, group.bytes, made_at)
+        penalty = 0.0
+        if image in station.cached:
+            image_at = made_at
+        elif (coming := station.coming.get(image)) is not None:
+            image_at = coming
+        else:
+            link = station.link_free
+            image_at = (link if link > made_at else made_at) + fetch
+            penalty = fetch * dearer
         images_at.append(image_at)
-        if not counted or station.blanks_left(format_) > 0:
+        if not counted or station.blanks.get(format_, 1) > 0:
             free = station.frees(format_)[0]
-            penalty = 0.0 if station.is_here(group.image) else fetch * (fetch_weight - 1.0)
             turns.append(((free if free > image_at else image_at) + seconds + penalty, number))
     heapify(turns)
     shares: dict[int, int] = {}

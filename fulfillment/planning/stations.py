@@ -67,9 +67,13 @@ class Station:
 
     def seconds(self, format_: str, size: int) -> float:
         """How long one disc occupies a drive here, the person's part included."""
+        return self._of_drive(format_, size) + self._by_hand
+
+    def _of_drive(self, format_: str, size: int) -> float:
+        """The same without the person, on a drive that is as its writer."""
         known = self._seconds.get((format_, size))
         if known is None:
-            known = self._seconds[format_, size] = disc_seconds(self.view.rates, size, format_) + self._by_hand
+            known = self._seconds[format_, size] = disc_seconds(self.view.rates, size, format_)
         return known
 
     def fetch(self, size: int) -> float:
@@ -132,7 +136,7 @@ class Station:
         return slots
 
     def _seconds_by_drive(self, format_: str, size: int) -> list[float]:
-        usual = disc_seconds(self.view.rates, size, format_)
+        usual = self._of_drive(format_, size)
         if not self._timed:
             return [usual] * len(self.free)
         return [
