@@ -14,7 +14,7 @@ from django.test import Client
 
 from tests.gates.pages import Page
 from tests.gates.production import ROOT, production
-from tests.scene import make_title
+from tests.scene import make_title, running_plant
 from tests.storefront.shopping import put
 
 SHOP = {"shop", "admin"}
@@ -47,8 +47,9 @@ def test_no_cache_between_us_and_the_visitor_keeps_a_page(pages: dict[str, Page]
 @pytest.mark.django_db
 def test_cookies_are_for_the_server_alone() -> None:
     client = Client()
-    put(client, make_title())
-    client.get("/cart/")
+    with running_plant():
+        put(client, make_title())
+        client.get("/cart/")
     assert set(client.cookies) == {"sessionid", "csrftoken"}
     for morsel in client.cookies.values():
         assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["domain"]) == (True, "Lax", "/", "")
