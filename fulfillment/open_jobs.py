@@ -81,8 +81,9 @@ def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
     for format_ in sorted(written):
         parts.append(made.filter(state=Job.State.WAITING, format=format_)[:most])
         parts.append(made.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS, format=format_)[:most])
-    found = [_read(row) for part in parts for row in part.values_list(*OF_THE_IMAGE, *OF_THE_JOB)]
-    return sorted(found, key=lambda job: job.rank)
+    read = [_read(row) for part in parts for row in part.values_list(*OF_THE_IMAGE, *OF_THE_JOB)]
+    found = {job.pk: job for job in read}  # one that moved meanwhile was read twice
+    return sorted(found.values(), key=lambda job: job.rank)
 
 
 def _read(row: tuple[Any, ...]) -> OpenJob:

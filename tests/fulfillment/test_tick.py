@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -109,48 +110,6 @@ def test_an_unknown_disc_is_never_allocated_and_is_replaced(plant: Plant) -> Non
     assert job.allocations.get().disc.serial != lost.serial
 
 
-def test_stock_is_used_before_anything_is_written(plant: Plant) -> None:
-    first = ask_for(2)
-    plant.turn()
-    Job.objects.filter(pk=first.pk).update(state=Job.State.CANCELLED)
-    plant.make_all()
-    assert Allocation.objects.count() == 0
-    second = ask_for(1)
-    plant.turn()
-    second.refresh_from_db()
-    assert second.state == Job.State.MADE
-    assert Disc.objects.count() == 2
-
-
-def test_only_jobs_that_need_stock_are_asked_and_no_more_than_there_is_for(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = make_image()
-    ask_for(1, image)
-    plant.turn()  # it is being written, and needs nothing
-    given_up = ask_for(1, image)
-    plant.turn()
-    Job.objects.filter(pk=given_up.pk).update(state=Job.State.CANCELLED)
-    plant.agent.set_disc(
-        given_up.shares.get().write.discs.get().serial, wire.DiscState.GOOD, verified=wire.Verified.DIGEST
-    )
-    plant.report()
-    progress.read_writes(plant.now)
-    wanting = [ask_for(1, image) for _ in range(3)]
-    asked: list[Job] = []
-    give = progress._give_stock
-
-    def watched(job: Job, now: datetime) -> None:
-        asked.append(job)
-        give(job, now)
-
-    monkeypatch.setattr(progress, "_give_stock", watched)
-    progress.use_stock(plant.now)
-    first = min(wanting, key=lambda job: job.rank)
-    assert asked == [first]
-    assert first.allocations.count() == 1
-
-
 def test_trouble_ends_with_the_job_or_shipment_that_it_was_about(plant: Plant) -> None:
     open_, over = ask_for(1), ask_for(1)
     for job in (open_, over):
@@ -161,18 +120,6 @@ def test_trouble_ends_with_the_job_or_shipment_that_it_was_about(plant: Plant) -
     rolling.run(NOW)
     kept = set(Trouble.objects.values_list("row", flat=True))
     assert kept == {str(open_.pk), str(open_.shipment_id)}
-
-
-def test_a_console_copy_is_nobodys_stock(plant: Plant) -> None:
-    job = ask_for(1)
-    plant.make_all()
-    disc = job.allocations.get().disc
-    Allocation.objects.all().delete()
-    disc.write.shares.all().delete()
-    other = ask_for(1)
-    plant.turn()
-    other.refresh_from_db()
-    assert other.state == Job.State.WRITING
 
 
 def test_a_job_without_a_writer_is_held_and_goes_on_by_itself(db: None) -> None:
@@ -191,6 +138,21 @@ def test_a_drained_writer_gets_nothing_new(plant: Plant) -> None:
     ask_for(1)
     plant.turn()
     assert not Write.objects.exists()
+
+
+def test_a_job_that_moves_while_the_head_is_read_is_read_once(plant: Plant) -> None:
+    job = ask_for(1)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.WRITING)
+
+    def then_it_waits(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if "writing" in (params or ()):
+            Job.objects.filter(pk=job.pk).update(state=Job.State.WAITING)
+        return found
+
+    with connection.execute_wrapper(then_it_waits):
+        head = open_jobs.head()
+    assert [(each.pk, each.state) for each in head] == [(job.pk, "waiting")]
 
 
 def test_two_ticks_at_once_send_a_job_once(plant: Plant) -> None:
