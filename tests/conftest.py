@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -14,6 +15,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from tests.watching import Watch
 
+ROOT = Path(__file__).parent
 NEEDS_ROOT = "needs root"
 EMPTYING = {"transactional_db", "live_server"}  # fixtures after which every table is emptied
 CHROMIUM = "/usr/bin/chromium"
@@ -29,7 +31,12 @@ FLAGS = [
 ]
 
 
+REAL_PARTS = {"faults", "flow", "browser", "production", "gates", "concurrency", "queue", "life"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that run whole shops come first: begun last, they would keep one core while the other has nothing to do."""
+    items.sort(key=lambda item: REAL_PARTS.isdisjoint(item.path.relative_to(ROOT).parts))
     for item in items:
         if item.get_closest_marker("needs_root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
