@@ -5,7 +5,7 @@ Validates what it is given; must never call an agent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -85,13 +85,13 @@ def queue_write(
         "drive": drive or "",
         "verify": verify,
     }
+    names = {"title": clean(title, 200), "reference": clean(reference, 200)}
     try:
         with transaction.atomic():
-            if (known := Write.objects.filter(uuid=uuid).first()) is None:
-                names = {"title": clean(title, 200), "reference": clean(reference, 200)}
-                return _create(uuid, body | names, now=now, actor=actor)
-    except IntegrityError:  # somebody queued the same uuid between the look and the insert
-        known = Write.objects.get(uuid=uuid)
+            return _create(uuid, body | names, now=now, actor=actor)
+    except IntegrityError:  # it was queued before
+        if (known := Write.objects.filter(uuid=uuid).first()) is None:
+            raise
     if any(getattr(known, field) != value for field, value in body.items()):
         raise NotAccepted("uuid", f"Write {uuid} exists already and asks for something else. Use a new uuid.")
     return known
@@ -122,10 +122,16 @@ def changed_writes(limit: int, without: Collection[str] = ()) -> Sequence[Write]
     return list(rows.order_by("changed_at", "id")[:limit])
 
 
-def mark_read(write_pk: int, revision: int) -> bool:
-    """Says that the write was read at this revision; what changed later stays unread."""
-    rows = Write.objects.filter(pk=write_pk, revision_read__lt=revision, revision__gte=revision)
-    return bool(rows.update(revision_read=revision))
+def mark_read(writes: Iterable[Write]) -> int:
+    """Says that these writes were read as they are here; what changed later stays unread. How many were not before."""
+    by_revision: dict[int, list[int]] = {}
+    for write in writes:
+        by_revision.setdefault(write.revision, []).append(write.pk)
+    marked = 0
+    for revision, keys in by_revision.items():
+        rows = Write.objects.filter(pk__in=keys, revision_read__lt=revision, revision__gte=revision)
+        marked += rows.update(revision_read=revision)
+    return marked
 
 
 def add_writer(*, name: str, address: str, kind: str = "xorriso", now: datetime) -> NewWriter:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from devices.models import Disc, Write
 from devices.states import DiscState
@@ -25,60 +26,91 @@ class Overtaken(NotTried):
     """Another tick was first with the job or with a disc: the next one looks again."""
 
 
-def allocate_write(write: Write, now: dt.datetime) -> int:
-    """Gives the write's good discs to the jobs they were written for; what is left over is stock. How many it gave.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What some writes have made, and for whom: read for all of them at once, kept up to date by what is given."""
+
+    spare: Mapping[int, list[Disc]]
+    """By write, its good discs that are nobody's yet, first made first."""
+    shares: Mapping[int, list[WriteShare]]
+    """By write, in policy order. Shares of one job have it in common."""
+    given: Counter[tuple[int, UUID]]
+    """How many discs of a write a job has."""
+    made: Counter[UUID]
+    """How many discs a job has of all writes."""
+
+
+def read_written(writes: Iterable[Write]) -> Written:
+    """Jobs are read before what they were given: a disc given in between shows in their revision."""
+    keys = [write.pk for write in writes]
+    shares: dict[int, list[WriteShare]] = defaultdict(list)
+    jobs: dict[UUID, Job] = {}
+    for share in WriteShare.objects.filter(write__in=keys).select_related("job__shipment").order_by("job__rank", "pk"):
+        share.job = jobs.setdefault(share.job_id, share.job)
+        shares[share.write_id].append(share)
+    spare: dict[int, list[Disc]] = defaultdict(list)
+    good = Disc.objects.filter(write__in=keys, state=DiscState.GOOD, allocation=None)
+    for disc in good.order_by("final_at", "id"):
+        spare[disc.write_id].append(disc)
+    return Written(spare, shares, _given_of(keys), _allocated(jobs))
+
+
+def allocate_write(write: Write, written: Written, now: dt.datetime) -> None:
+    """Gives the write's good discs to the jobs they were written for, and puts what is left over in stock.
 
     Raises Overtaken, with what was given before given.
     """
-    spare = list(write.discs.filter(state=DiscState.GOOD, allocation=None).order_by("final_at", "id"))
-    if not spare:
-        return 0
-    had = Counter(Allocation.objects.filter(disc__write=write).values_list("job", flat=True))
-    good = len(spare)
-    for share in write.shares.select_related("job").order_by("job__rank", "pk"):
-        given = _give(share.job, spare[: max(0, share.copies - had[share.job_id])], now)
+    spare = written.spare.get(write.pk, [])
+    for share in written.shares.get(write.pk, ()) if spare else ():
+        job, of_this = share.job, (write.pk, share.job_id)
+        wanted = min(share.copies - written.given[of_this], job.copies - written.made[job.pk])
+        given = _give(job, spare[: max(0, wanted)], now)
+        written.given[of_this] += given
+        written.made[job.pk] += given
         spare = spare[given:]
-    return good - len(spare)
+    left_over = (Allocation(disc=disc, job=None, at=now) for disc in spare)
+    Allocation.objects.bulk_create(left_over, ignore_conflicts=True)
 
 
 def stock() -> QuerySet[Disc]:
-    """Good discs that were written for jobs and belong to none. A console copy has no share, and is nobody's stock."""
-    shared = WriteShare.objects.filter(write=OuterRef("write"))
-    return Disc.objects.filter(Exists(shared), state=DiscState.GOOD, allocation=None)
+    """Good discs that were written for jobs and that none of them wanted."""
+    return Disc.objects.filter(allocation__isnull=False, allocation__job=None)
 
 
-def allocate_stock(job: Job, now: dt.datetime) -> None:
-    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf.
+def allocate_stock(job: Job, now: dt.datetime) -> int:
+    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf. How many it has.
 
     Raises Overtaken.
     """
+    made = _allocated([job.pk])[job.pk]
     wanted = needs([job])[job.pk]
-    if wanted:
-        fitting = stock().filter(write__image_sha256=job.image.sha256, write__format=job.format)
-        _give(job, list(fitting.order_by("final_at", "id")[:wanted]), now)
+    if not wanted:
+        return made
+    fitting = stock().filter(write__image_sha256=job.image.sha256, write__format=job.format)
+    return made + _give(job, list(fitting.order_by("final_at", "id")[:wanted]), now, in_stock=True)
 
 
-def _give(job: Job, discs: list[Disc], now: dt.datetime) -> int:
-    """Allocates up to as many discs as the job lacks. Raises Overtaken."""
+def _give(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: bool = False) -> int:
+    """Allocates these discs. Raises Overtaken, also if the job has changed since it was read."""
+    if not discs or job.state not in Job.OPEN:
+        return 0
     try:
-        return _give_whole(job, discs, now)
+        _give_whole(job, discs, now, in_stock=in_stock)
     except IntegrityError as error:  # one of these discs has just been given to another job; the next tick sees which
         raise Overtaken from error
+    return len(discs)
 
 
-def _give_whole(job: Job, discs: list[Disc], now: dt.datetime) -> int:
+def _give_whole(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: bool) -> None:
     with transaction.atomic():
-        job = Job.objects.get(pk=job.pk)
-        if job.state not in Job.OPEN:
-            return 0
-        given = discs[: job.copies - _allocated([job.pk])[job.pk]]
-        if not given:
-            return 0
         held = Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1)
         if not held:
             raise Overtaken
-        Allocation.objects.bulk_create(Allocation(disc=disc, job=job, at=now) for disc in given)
-    return len(given)
+        if not in_stock:
+            Allocation.objects.bulk_create(Allocation(disc=disc, job=job, at=now) for disc in discs)
+        elif Allocation.objects.filter(disc__in=discs, job=None).update(job=job, at=now) < len(discs):
+            raise Overtaken
+    job.revision += 1
 
 
 def needs(jobs: Iterable[Job | OpenJob]) -> dict[UUID, int]:
@@ -111,13 +143,17 @@ def _allocated(jobs: Iterable[UUID]) -> Counter[UUID]:
     return Counter(dict(rows))
 
 
+def _given_of(writes: Iterable[int]) -> Counter[tuple[int, UUID]]:
+    return Counter(Allocation.objects.filter(disc__write__in=list(writes)).values_list("disc__write", "job"))
+
+
 def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
     """How many of `which` discs are whose: each write's, to its shares in policy order."""
     wanted = set(jobs)
     going: Counter[UUID] = Counter()
     counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
     by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
-    had = Counter(Allocation.objects.filter(disc__write__in=by_write).values_list("disc__write", "job"))
+    had = _given_of(by_write)
     shares = WriteShare.objects.filter(write__in=by_write).order_by("write", "job__rank", "pk")
     for write, job, copies in shares.values_list("write", "job", "copies"):
         discs = min(by_write[write], max(0, copies - had[write, job]))

@@ -100,7 +100,7 @@ def cancel(shipment: Shipment, *, actor: str, now: dt.datetime, text: str = "", 
         for job in shipment.jobs.order_by("pk"):
             lifecycle.hold_row(job)  # the tick may be giving it a disc or a write at this moment
             lifecycle.move_job(job, Job.State.CANCELLED, actor=actor, now=now, text=text)
-        Allocation.objects.filter(job__shipment=shipment).delete()
+        Allocation.objects.filter(job__shipment=shipment).update(job=None)
         recall_cancelled(shipment, actor=actor, now=now)
         for paper in shipment.papers.filter(state=Paper.State.WAITING):
             lifecycle.paper_failed(paper, reason="The shipment was cancelled.", now=now, retry_in=None)

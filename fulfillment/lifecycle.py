@@ -54,7 +54,7 @@ def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: 
     old = Job.State(job.state)
     if new not in JOB_TRANSITIONS[old]:
         raise ImpossibleMove(f"job {job.pk}: {old} → {new}")
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # what fails in here fails with what is around it
         moved = Job.objects.filter(pk=job.pk, state=old, revision=job.revision).update(
             state=new, reason=reason, revision=F("revision") + 1, made_at=now if new == J.MADE else None
         )
@@ -74,7 +74,7 @@ def move_shipment(
     if new not in SHIPMENT_TRANSITIONS[old]:
         raise ImpossibleMove(f"shipment {shipment.reference}: {old} → {new}")
     stamp = {SHIPMENT_STAMPS[new]: now} if new in SHIPMENT_STAMPS else {}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = Shipment.objects.filter(pk=shipment.pk, state=old).update(
             state=new, revision=F("revision") + 1, **stamp, **also
         )

@@ -15,6 +15,7 @@ from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Disc, Drive, Write
 from devices.states import WRITE_FINAL, WRITE_OPEN, DiscState, WriteState
 from fulfillment import allocation, lifecycle
+from fulfillment.allocation import Written
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, Paper, Shipment, WriteShare
 
@@ -29,15 +30,29 @@ def read_writes(now: dt.datetime) -> int:
     """Takes up every write that changed: allocates its good discs, and moves the jobs or the copy it was for."""
     step = "fulfillment.read-write"
     writes = changed_writes(BATCH, trouble.left_alone(step, now))
-    return trouble.each(step, writes, lambda write: _read_write(write, now), now)
+    if not writes:
+        return 0
+    written, read = allocation.read_written(writes), list[Write]()
+
+    def work(write: Write) -> None:
+        _read_write(write, written, now)
+        read.append(write)
+
+    trouble.each(step, writes, work, now)
+    mark_read(read)
+    return len(read)
 
 
-def _read_write(write: Write, now: dt.datetime) -> None:
-    if allocation.allocate_write(write, now) or write.state in WRITE_FINAL:
-        for job in Job.objects.filter(shares__write=write).distinct():
-            settle(job, now)
-    copies.follow_write(write, now)
-    mark_read(write.pk, write.revision)
+def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
+    shares = written.shares.get(write.pk, ())
+    if not shares:
+        copies.follow_write(write, now)
+        return
+    allocation.allocate_write(write, written, now)
+    for share in shares:
+        made = written.made[share.job_id]
+        if write.state in WRITE_FINAL or made >= share.job.copies:  # else it is looked at when this write has ended
+            settle(share.job, made, now)
 
 
 def recall_writes(now: dt.datetime) -> None:
@@ -99,18 +114,16 @@ def _wanting(jobs: Sequence[Job], discs: int) -> Iterator[Job]:
 
 
 def _give_stock(job: Job, now: dt.datetime) -> None:
-    allocation.allocate_stock(job, now)
-    settle(Job.objects.get(pk=job.pk), now)
+    settle(job, allocation.allocate_stock(job, now), now)
 
 
-def settle(job: Job, now: dt.datetime) -> None:
-    """Moves a job to what its discs say."""
+def settle(job: Job, made: int, now: dt.datetime) -> None:
+    """Moves a job to what its discs say. made: good discs that it was given. Raises Overtaken."""
     if job.state not in Job.OPEN:
         return
-    made = job.allocations.count()
     if made >= job.copies:
-        if lifecycle.move_job(job, Job.State.MADE, actor=ACTOR, now=now, text=f"{made} good discs"):
-            finish_shipment(job.shipment, now)
+        _move(job, Job.State.MADE, now, f"{made} good discs")
+        finish_shipment(job.shipment, now)
         return
     if Write.objects.filter(shares__job=job, state__in=WRITE_OPEN).exists():
         return  # it is looked at again when that one has ended
@@ -118,10 +131,14 @@ def settle(job: Job, now: dt.datetime) -> None:
     if lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
         if job.state != Job.State.HELD:
             reason = _refusal(job) or TOO_MANY_SPOILT
-            text = f"{lost} discs or writes lost; {reason}"
-            lifecycle.move_job(job, Job.State.HELD, actor=ACTOR, now=now, reason=reason, text=text[:300])
+            _move(job, Job.State.HELD, now, f"{lost} discs or writes lost; {reason}"[:300], reason)
     elif job.state == Job.State.WRITING:
-        lifecycle.move_job(job, Job.State.WAITING, actor=ACTOR, now=now, text=f"{made} of {job.copies} made")
+        _move(job, Job.State.WAITING, now, f"{made} of {job.copies} made")
+
+
+def _move(job: Job, new: Job.State, now: dt.datetime, text: str, reason: str = "") -> None:
+    if not lifecycle.move_job(job, new, actor=ACTOR, now=now, reason=reason, text=text):
+        raise allocation.Overtaken
 
 
 def _refusal(job: Job) -> str:
@@ -146,7 +163,7 @@ def finish_leftovers(now: dt.datetime) -> None:
     full = Job.objects.filter(state__in=Job.OPEN).annotate(given=Count("allocations")).filter(given__gte=F("copies"))
     step = "fulfillment.settle-job"
     full = full.exclude(pk__in=trouble.left_alone(step, now))
-    trouble.each(step, full[:BATCH], lambda job: settle(job, now), now)
+    trouble.each(step, full[:BATCH], lambda job: settle(job, job.given, now), now)
     waiting = Shipment.objects.filter(state=Shipment.State.PREPARING, jobs__state=Job.State.MADE)
     step = "fulfillment.finish-shipment"
     waiting = waiting.exclude(jobs__state__in=Job.OPEN).exclude(pk__in=trouble.left_alone(step, now)).distinct()

@@ -37,7 +37,7 @@ def move_write(write: Write, new: WriteState, *, now: datetime, actor: str, reas
     if old == WriteState.SENT and new in {WriteState.QUEUED, WriteState.CANCELLED}:
         # It never arrived, says a call: only if nobody has sent it again since. A worker may have slept meanwhile.
         guard = Q(sent_at=write.sent_at)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # what fails in here fails with what is around it
         rows = Write.objects.filter(guard, pk=write.pk, state=old)
         if not rows.update(revision=F("revision") + 1, **values):
             return False

@@ -110,11 +110,13 @@ class WriteShare(models.Model):
 
 
 class Allocation(models.Model):
-    """This good disc is for that job. A good disc of a shared write without one is stock of its image."""
+    """This good disc is for that job, or lies in stock until one wants it. What was just made has none yet."""
 
     disc = models.OneToOneField(Disc, on_delete=models.PROTECT, related_name="allocation")
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="allocations")
+    job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, null=True, related_name="allocations", help_text="Empty: in stock."
+    )
     at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.disc_id} for {self.job_id}"
+        return f"{self.disc_id} for {self.job_id or 'stock'}"

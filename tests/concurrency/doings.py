@@ -68,16 +68,16 @@ def attend(writer_pk: int, now: dt.datetime, visits: int) -> None:
 
 def give_stock(jobs: list[UUID], now: dt.datetime) -> None:
     random.Random(os.getpid()).shuffle(jobs)
-    for job in Job.objects.filter(pk__in=jobs).in_bulk(jobs).values():
+    for key in jobs:
         with suppress(allocation.Overtaken):
-            allocation.allocate_stock(job, now)
+            allocation.allocate_stock(Job.objects.select_related("image").get(pk=key), now)
 
 
 def allocate(writes: list[int], now: dt.datetime) -> None:
     random.Random(os.getpid()).shuffle(writes)
     for write in Write.objects.in_bulk(writes).values():
         with suppress(allocation.Overtaken):
-            allocation.allocate_write(write, now)
+            allocation.allocate_write(write, allocation.read_written([write]), now)
 
 
 def follow(now: dt.datetime) -> int:

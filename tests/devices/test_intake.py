@@ -76,9 +76,8 @@ def test_changed_writes_are_read_once_each_oldest_change_first(plant: Plant) -> 
     changed = changed_writes(10)
     assert [write.pk for write in changed] == [second.pk, first.pk]
     assert changed_writes(1) == changed[:1]
-    for write in changed:
-        assert mark_read(write.pk, write.revision) is True
-        assert mark_read(write.pk, write.revision) is False
+    assert mark_read(changed) == 2
+    assert mark_read(changed) == 0
     assert changed_writes(10) == []
 
 
@@ -86,13 +85,14 @@ def test_change_after_the_reading_is_read_again(plant: Plant) -> None:
     write = plant.queue()
     (read,) = changed_writes(10)
     lifecycle.request_cancel(write, now=plant.clock.now, actor="tick")
-    assert mark_read(read.pk, read.revision) is True
+    assert mark_read([read]) == 1
     assert [each.pk for each in changed_writes(10)] == [write.pk]
 
 
 def test_revision_never_read_can_not_be_marked(plant: Plant) -> None:
     write = plant.queue()
-    assert mark_read(write.pk, write.revision + 1) is False
+    write.revision += 1
+    assert mark_read([write]) == 0
 
 
 def test_writer_is_added_with_a_token_that_is_not_kept(db: None, clock: Clock) -> None:

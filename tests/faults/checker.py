@@ -58,9 +58,10 @@ def allocations(evidence: Evidence) -> Iterator[str]:
     shop = evidence.shop
     jobs, writes = _by_id(shop["fulfillment_job"]), _by_id(shop["devices_write"])
     discs, images = _by_id(shop["devices_disc"]), _by_id(shop["archive_image"])
-    given = Counter(allocation["job_id"] for allocation in shop["fulfillment_allocation"])
-    taken = Counter(allocation["disc_id"] for allocation in shop["fulfillment_allocation"])
-    for allocation in shop["fulfillment_allocation"]:
+    owned = [allocation for allocation in shop["fulfillment_allocation"] if allocation["job_id"] is not None]
+    given = Counter(allocation["job_id"] for allocation in owned)
+    taken = Counter(allocation["disc_id"] for allocation in owned)
+    for allocation in owned:
         disc, job = discs[allocation["disc_id"]], jobs[allocation["job_id"]]
         write = writes[disc["write_id"]]
         if disc["state"] != "good":

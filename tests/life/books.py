@@ -25,7 +25,7 @@ BIN: Final = ("pk", "loaded", "adjusted", "started", *RESULTS)
 def _asked(_vendor: str) -> dict[str, Asked]:
     """Compiled once per database."""
     queries: dict[str, Any] = {
-        "given": Allocation.objects.values_list(
+        "given": Allocation.objects.exclude(job=None).values_list(
             "job", "disc__state", "disc__write__image_sha256", "job__image__sha256"
         ),
         "jobs": Job.objects.values_list("pk", "state", "copies", "image__sha256"),
