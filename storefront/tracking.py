@@ -14,7 +14,7 @@ from django.db.models import F
 from devices.models import Disc, Drive
 from devices.states import DiscState
 from fulfillment import reasons
-from fulfillment.models import Allocation, Job, Shipment
+from fulfillment.models import Job, Shipment
 from storefront import cancelling, payments
 from storefront.models import Order, OrderLine, Payment, Refund
 
@@ -106,8 +106,9 @@ class _Discs:
     @classmethod
     def of(cls, shipment: Shipment) -> _Discs:
         good: dict[UUID, list[Disc]] = defaultdict(list)
-        for allocation in Allocation.objects.filter(job__shipment=shipment).select_related("disc").order_by("disc"):
-            good[allocation.job_id].append(allocation.disc)
+        given = Disc.objects.filter(allocation__job__shipment=shipment).annotate(job=F("allocation__job"))
+        for disc in given.order_by("id"):
+            good[disc.job].append(disc)
         started: dict[UUID, list[Disc]] = defaultdict(list)
         under_way = Disc.objects.filter(state=DiscState.STARTED, write__shares__job__shipment=shipment)
         for disc in under_way.annotate(job=F("write__shares__job")).order_by("id"):
