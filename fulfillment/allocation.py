@@ -1,4 +1,4 @@
-"""Which disc is whose: good discs go to jobs in policy order, and every disc under way is counted for somebody."""
+"""Which disc is whose: good discs go to jobs in policy order, and what none of them wants lies in stock."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from devices.models import Disc, Write
 from devices.states import DiscState
 from devices.trouble import NotTried
+from fulfillment import counting
+from fulfillment.counting import Counts
 from fulfillment.models import Allocation, Job, WriteShare
-from fulfillment.open_jobs import OpenJob
 
-UNDER_WAY = (DiscState.PLANNED, DiscState.STARTED)
-UNDER_WAY_DISCS = Q(state__in=UNDER_WAY)
-SPOILT = (DiscState.BAD, DiscState.UNKNOWN)
+LOST = (DiscState.BAD, DiscState.UNKNOWN, DiscState.CANCELLED)
 
 
 class Overtaken(NotTried):
@@ -38,6 +37,8 @@ class Written:
     """How many discs of a write a job has."""
     made: Counter[UUID]
     """How many discs a job has of all writes."""
+    counts: Mapping[UUID, Counts]
+    """Of the open jobs of which a write has lost a disc: their sums stand anew."""
 
 
 def read_written(writes: Iterable[Write]) -> Written:
@@ -52,7 +53,9 @@ def read_written(writes: Iterable[Write]) -> Written:
     good = Disc.objects.filter(write__in=keys, state=DiscState.GOOD, allocation=None)
     for disc in good.order_by("final_at", "id"):
         spare[disc.write_id].append(disc)
-    return Written(spare, shares, _given_of(keys), _allocated(jobs))
+    lossy = set(Disc.objects.filter(write__in=keys, state__in=LOST).values_list("write", flat=True))
+    losers = {share.job_id: share.job for write in lossy for share in shares[write] if share.job.state in Job.OPEN}
+    return Written(spare, shares, counting.given_of(keys), counting.made(jobs), counting.count(losers.values()))
 
 
 def allocate_write(write: Write, written: Written, now: dt.datetime) -> None:
@@ -78,16 +81,22 @@ def stock() -> QuerySet[Disc]:
 
 
 def allocate_stock(job: Job, now: dt.datetime) -> int:
-    """Gives discs in stock to a job that still needs some: nothing is written that lies on the shelf. How many it has.
+    """Gives discs in stock to a job that still wants some: nothing is written that lies on the shelf. How many it gave.
 
     Raises Overtaken.
     """
-    made = _allocated([job.pk])[job.pk]
-    wanted = needs([job])[job.pk]
-    if not wanted:
-        return made
     fitting = stock().filter(write__image_sha256=job.image.sha256, write__format=job.format)
-    return made + _give(job, list(fitting.order_by("final_at", "id")[:wanted]), now, in_stock=True)
+    return _give(job, list(fitting.order_by("final_at", "id")[: job.wanting]), now, in_stock=True)
+
+
+def recount(job: Job, counts: Counts) -> None:
+    """Keeps a job's sums where they have changed. Raises Overtaken."""
+    if not is_counted(job, counts):
+        _keep(job, covered=counts.covered, lost=counts.lost)
+
+
+def is_counted(job: Job, counts: Counts) -> bool:
+    return (job.covered, job.lost) == (counts.covered, counts.lost)
 
 
 def _give(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: bool = False) -> int:
@@ -103,61 +112,17 @@ def _give(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: bool =
 
 def _give_whole(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: bool) -> None:
     with transaction.atomic():
-        held = Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1)
-        if not held:
-            raise Overtaken
+        _keep(job, covered=job.covered + len(discs) if in_stock else job.covered)
         if not in_stock:
             Allocation.objects.bulk_create(Allocation(disc=disc, job=job, at=now) for disc in discs)
         elif Allocation.objects.filter(disc__in=discs, job=None).update(job=job, at=now) < len(discs):
             raise Overtaken
+
+
+def _keep(job: Job, **sums: int) -> None:
+    """Compare-and-set: sums of a job that somebody changed since it was read are not known."""
+    if not Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1, **sums):
+        raise Overtaken
     job.revision += 1
-
-
-def needs(jobs: Iterable[Job | OpenJob]) -> dict[UUID, int]:
-    """How many discs of each job are neither made nor under way."""
-    copies = {job.pk: job.copies for job in jobs}
-    # A disc that has just become good and is given to nobody yet is not to be made a second time.
-    made, going = _allocated(copies), _share_out(copies, UNDER_WAY_DISCS | Q(state=DiscState.GOOD, allocation=None))
-    return {pk: max(0, wanted - made[pk] - going[pk]) for pk, wanted in copies.items()}
-
-
-def spoilt(jobs: Iterable[UUID]) -> dict[UUID, Counter[str]]:
-    """For each job, by writer: how many of its discs went bad or unknown, and of its writes were refused for good."""
-    counts: dict[UUID, Counter[str]] = defaultdict(Counter)
-    rows = (
-        WriteShare.objects.filter(job__in=list(jobs))
-        .values_list("job", "write__writer")
-        .annotate(
-            discs=Count("write__discs", filter=Q(write__discs__state__in=SPOILT), distinct=True),
-            refused=Count("write", filter=~Q(write__problem=""), distinct=True),
-        )
-    )
-    for job, writer, discs, refused in rows:
-        if discs or refused:
-            counts[job][str(writer)] += discs + refused
-    return counts
-
-
-def _allocated(jobs: Iterable[UUID]) -> Counter[UUID]:
-    rows = Allocation.objects.filter(job__in=list(jobs)).values_list("job").annotate(discs=Count("pk"))
-    return Counter(dict(rows))
-
-
-def _given_of(writes: Iterable[int]) -> Counter[tuple[int, UUID]]:
-    return Counter(Allocation.objects.filter(disc__write__in=list(writes)).values_list("disc__write", "job"))
-
-
-def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
-    """How many of `which` discs are whose: each write's, to its shares in policy order."""
-    wanted = set(jobs)
-    going: Counter[UUID] = Counter()
-    counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
-    by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
-    had = _given_of(by_write)
-    shares = WriteShare.objects.filter(write__in=by_write).order_by("write", "job__rank", "pk")
-    for write, job, copies in shares.values_list("write", "job", "copies"):
-        discs = min(by_write[write], max(0, copies - had[write, job]))
-        by_write[write] -= discs
-        if job in wanted:
-            going[job] += discs
-    return going
+    for column, value in sums.items():
+        setattr(job, column, value)

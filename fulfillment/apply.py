@@ -77,13 +77,15 @@ def _queue(
     image = shares[0][0].image
     text = f"{assignment.copies} on {writer.name}" + (f", {drive_name(assignment.drive)}" if assignment.drive else "")
     # A dropped assignment must leave the rows in memory as they were read, too.
-    revisions = [(job, job.state, job.reason, job.revision) for job, _ in shares]
+    as_read = [(job, job.state, job.reason, job.revision, job.covered) for job, _ in shares]
     try:
         with transaction.atomic():
             # In one order everywhere: two ticks with the same jobs in two orders would be a deadlock.
-            for job, _ in sorted(shares, key=lambda share: share[0].pk):
-                reason = _rest_of(waits.get(str(job.pk)))
-                if not lifecycle.move_job(job, Job.State.WRITING, actor=ACTOR, now=now, reason=reason, text=text):
+            for job, copies in sorted(shares, key=lambda share: share[0].pk):
+                reason, covered = _rest_of(waits.get(str(job.pk))), job.covered + copies
+                if not lifecycle.move_job(
+                    job, Job.State.WRITING, actor=ACTOR, now=now, reason=reason, text=text, covered=covered
+                ):
                     raise _Overtaken
             if _is_taken(assignment, writer):
                 raise _Overtaken
@@ -101,8 +103,8 @@ def _queue(
             )
             WriteShare.objects.bulk_create(WriteShare(write=write, job=job, copies=copies) for job, copies in shares)
     except Exception:
-        for job, state, reason, revision in revisions:
-            job.state, job.reason, job.revision = state, reason, revision
+        for job, state, reason, revision, covered in as_read:
+            job.state, job.reason, job.revision, job.covered = state, reason, revision, covered
         raise
     log.info("write queued: %s of %s", text, shares[0][0].title, extra=write.about)
 

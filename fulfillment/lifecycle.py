@@ -49,20 +49,27 @@ def hold_row(row: models.Model) -> None:
     row.refresh_from_db()
 
 
-def move_job(job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: str = "", text: str = "") -> bool:
-    """Moves a job from the state and revision it was read with. `reason` says why it waits or is held."""
+def move_job(
+    job: Job, new: Job.State, *, actor: str, now: dt.datetime, reason: str = "", text: str = "", **also: Any
+) -> bool:
+    """Moves a job from the state and revision it was read with; `also` are columns set in the same breath.
+
+    `reason` says why it waits or is held.
+    """
     old = Job.State(job.state)
     if new not in JOB_TRANSITIONS[old]:
         raise ImpossibleMove(f"job {job.pk}: {old} → {new}")
     with transaction.atomic(savepoint=False):  # what fails in here fails with what is around it
         moved = Job.objects.filter(pk=job.pk, state=old, revision=job.revision).update(
-            state=new, reason=reason, revision=F("revision") + 1, made_at=now if new == J.MADE else None
+            state=new, reason=reason, revision=F("revision") + 1, made_at=now if new == J.MADE else None, **also
         )
         if not moved:
             return False
         JobEvent.objects.create(job=job, at=now, actor=actor, old=old, new=new, text=text or reason)
         _tell(job, "job", old, new)
     job.state, job.reason, job.revision = new, reason, job.revision + 1
+    for column, value in also.items():
+        setattr(job, column, value)
     return True
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import F
+
 from archive.formats import FORMATS
 from archive.models import Image
 from devices import copiers
@@ -40,9 +42,16 @@ class OpenJob:
     state: str
     reason: str
     revision: int
+    covered: int
+    lost: int
 
     def __str__(self) -> str:
         return f"{self.reference} · {self.copies} × {self.title}"
+
+    @property
+    def wanting(self) -> int:
+        """Discs that are neither made nor under way."""
+        return self.copies - self.covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +69,20 @@ class OpenImage:
 OF_THE_IMAGE: Final = ("image__recipe", "image__sha256", "image__size", "image__layout")
 OF_THE_JOB: Final = (
     "pk", "reference", "title", "format", "copies", "priority", "due", "received_at", "rank", "work_seconds",
-    "put_first_at", "state", "reason", "revision",
+    "put_first_at", "state", "reason", "revision", "covered", "lost",
 )  # fmt: skip
 
 
 def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
-    """In rank order: what is being written, and of each format the first `most` that wait.
+    """Jobs that want discs, in rank order: those of which some are being written, and of each format the first `most`
+    that wait.
 
     What the planner itself holds waits as well. So do those whose image is not made, but they are counted apart:
     however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
     more once their jobs are held for it. without: keys of jobs to leave alone.
     """
-    jobs = Job.objects.exclude(pk__in=without) if without else Job.objects.all()
-    jobs = jobs.order_by("rank")
+    jobs = Job.objects.filter(covered__lt=F("copies")).order_by("rank")
+    jobs = jobs.exclude(pk__in=without) if without else jobs
     parts = [jobs.filter(state=Job.State.WRITING)]
     if unmade := list(Image.objects.filter(sha256=None).values_list("pk", flat=True)):
         parts.append(jobs.filter(state=Job.State.WAITING, image__in=unmade)[:most])

@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 
 from devices.text import clean
-from fulfillment import allocation, estimates, learning, lifecycle, ranking
+from fulfillment import estimates, learning, lifecycle, ranking
 from fulfillment.models import Job, Shipment
 
 HELD_BY_HAND: Final = "Held by an operator"  # how the reason of such a job begins
@@ -58,10 +58,7 @@ def release(job: Job, actor: str, now: dt.datetime) -> bool:
     """Lets a held job go on; the bad discs that held it are forgiven."""
     if job.state != Job.State.HELD:
         return False
-    lost = sum(allocation.spoilt([job.pk])[job.pk].values())
-    with transaction.atomic():
-        Job.objects.filter(pk=job.pk).update(forgiven=lost)
-        return lifecycle.move_job(job, Job.State.WAITING, actor=actor, now=now, text="released")
+    return lifecycle.move_job(job, Job.State.WAITING, actor=actor, now=now, text="released", forgiven=job.lost)
 
 
 def pack(shipment: Shipment, actor: str, now: dt.datetime) -> bool:

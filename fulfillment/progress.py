@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from devices.agent import wire
 from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Disc, Drive, Write
 from devices.states import WRITE_FINAL, WRITE_OPEN, DiscState, WriteState
-from fulfillment import allocation, lifecycle
+from fulfillment import allocation, counting, lifecycle
 from fulfillment.allocation import Written
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, Paper, Shipment, WriteShare
@@ -49,10 +49,12 @@ def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
         copies.follow_write(write, now)
         return
     allocation.allocate_write(write, written, now)
-    for share in shares:
-        made = written.made[share.job_id]
-        if write.state in WRITE_FINAL or made >= share.job.copies:  # else it is looked at when this write has ended
-            settle(share.job, made, now)
+    for job in (share.job for share in shares):
+        made = written.made[job.pk]
+        if job.pk in written.counts:
+            allocation.recount(job, written.counts[job.pk])
+        if write.state in WRITE_FINAL or made >= job.copies:  # else it is looked at when this write has ended
+            settle(job, made, now)
 
 
 def recall_writes(now: dt.datetime) -> None:
@@ -95,26 +97,23 @@ def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
     groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
     for sha256, format_, discs in groups.annotate(discs=Count("pk", distinct=True)):
-        jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_).order_by("rank")
-        jobs = jobs.exclude(pk__in=trouble.left_alone(GIVE_STOCK, now)).select_related("image")
-        trouble.each(GIVE_STOCK, _wanting(list(jobs), discs), lambda job: _give_stock(job, now), now)
+        jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_, covered__lt=F("copies"))
+        jobs = jobs.exclude(pk__in=trouble.left_alone(GIVE_STOCK, now)).select_related("image").order_by("rank")
+        trouble.each(GIVE_STOCK, _first_of(jobs[:discs], discs), lambda job: _give_stock(job, now), now)
 
 
-def _wanting(jobs: Sequence[Job], discs: int) -> Iterator[Job]:
-    """Those of `jobs` that need a disc, the first ones, until that many discs are used up."""
-    for at in range(0, len(jobs), BATCH):
-        chunk = jobs[at : at + BATCH]
-        needs = allocation.needs(chunk)
-        for job in chunk:
-            if discs <= 0:
-                return
-            if needs[job.pk]:
-                discs -= needs[job.pk]
-                yield job
+def _first_of(jobs: Iterable[Job], discs: int) -> Iterator[Job]:
+    """The first ones, until that many discs are used up."""
+    for job in jobs:
+        if discs <= 0:
+            return
+        discs -= job.wanting
+        yield job
 
 
 def _give_stock(job: Job, now: dt.datetime) -> None:
-    settle(job, allocation.allocate_stock(job, now), now)
+    if allocation.allocate_stock(job, now):
+        settle(job, counting.made([job.pk])[job.pk], now)
 
 
 def settle(job: Job, made: int, now: dt.datetime) -> None:
@@ -125,13 +124,12 @@ def settle(job: Job, made: int, now: dt.datetime) -> None:
         _move(job, Job.State.MADE, now, f"{made} good discs")
         finish_shipment(job.shipment, now)
         return
-    if Write.objects.filter(shares__job=job, state__in=WRITE_OPEN).exists():
-        return  # it is looked at again when that one has ended
-    lost = sum(allocation.spoilt([job.pk])[job.pk].values())
-    if lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
+    if job.covered > made:
+        return  # it is looked at again when what is under way has ended
+    if job.lost - job.forgiven >= SPOILT_BOUND + job.copies // 10:
         if job.state != Job.State.HELD:
             reason = _refusal(job) or TOO_MANY_SPOILT
-            _move(job, Job.State.HELD, now, f"{lost} discs or writes lost; {reason}"[:300], reason)
+            _move(job, Job.State.HELD, now, f"{job.lost} discs or writes lost; {reason}"[:300], reason)
     elif job.state == Job.State.WRITING:
         _move(job, Job.State.WAITING, now, f"{made} of {job.copies} made")
 
@@ -160,11 +158,27 @@ def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
 
 def finish_leftovers(now: dt.datetime) -> None:
     """What a tick left that died between two steps: jobs with all their discs, shipments with all their jobs."""
-    full = Job.objects.filter(state__in=Job.OPEN).annotate(given=Count("allocations")).filter(given__gte=F("copies"))
     step = "fulfillment.settle-job"
-    full = full.exclude(pk__in=trouble.left_alone(step, now))
+    alone = trouble.left_alone(step, now)
+    covered = Job.objects.filter(state__in=Job.OPEN, covered__gte=F("copies")).exclude(pk__in=alone)
+    full = covered.annotate(given=Count("allocations")).filter(given__gte=F("copies"))
     trouble.each(step, full[:BATCH], lambda job: settle(job, job.given, now), now)
+    _count_again(now)
     waiting = Shipment.objects.filter(state=Shipment.State.PREPARING, jobs__state=Job.State.MADE)
     step = "fulfillment.finish-shipment"
     waiting = waiting.exclude(jobs__state__in=Job.OPEN).exclude(pk__in=trouble.left_alone(step, now)).distinct()
     trouble.each(step, waiting[:BATCH], lambda shipment: finish_shipment(shipment, now), now)
+
+
+def _count_again(now: dt.datetime) -> None:
+    """What a fault kept from being counted would be made once too often, or never."""
+    step = "fulfillment.count-job"
+    writing = list(Job.objects.filter(state=Job.State.WRITING).exclude(pk__in=trouble.left_alone(step, now)))
+    counts = counting.count(writing)
+
+    def keep(job: Job) -> None:
+        allocation.recount(job, counts[job.pk])
+        settle(job, counts[job.pk].made, now)
+
+    astray = [job for job in writing if not allocation.is_counted(job, counts[job.pk])]
+    trouble.each(step, astray, keep, now)

@@ -38,7 +38,7 @@ def run(now: dt.datetime) -> bool:
 def roll(now: dt.datetime) -> None:
     jobs, policy = open_jobs.head(open_jobs.FAR), ranking.in_force(now)
     _, (made, projection) = trouble.together(
-        "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now), policy, now), now
+        "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now), now
     )
     made.save()
     estimates.refresh(projection, now)
@@ -48,7 +48,7 @@ def roll(now: dt.datetime) -> None:
 def _wanted() -> dict[str, QuerySet[Any]]:
     """What each step has to do with; the trouble of anything else is over."""
     jobs, shipments = Job.objects.filter(state__in=Job.OPEN), Shipment.objects
-    job_steps = ("plan", "rank", "roll", "queue-write", "note-wait", "give-stock", "settle-job")
+    job_steps = ("plan", "rank", "roll", "queue-write", "note-wait", "give-stock", "settle-job", "count-job")
     return {f"fulfillment.{step}": jobs for step in job_steps} | {
         caching.STEP: Writer.objects.filter(enabled=True),
         copies.STEP: copies.waiting(),

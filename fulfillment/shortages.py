@@ -8,7 +8,6 @@ from typing import Final
 
 from devices import fleet
 from devices.models import BlankBin
-from fulfillment import allocation
 from fulfillment.models import Job
 from fulfillment.planning.model import Wait
 
@@ -33,12 +32,11 @@ def of_blanks() -> list[Shortage]:
     jobs = list(short[:MOST])
     if not jobs:
         return []
-    needs = allocation.needs(jobs)
     found: dict[str, Shortage] = {}
     for job in jobs:
         shortage = found.setdefault(job.format, Shortage(job.format))
         shortage.jobs += 1
-        shortage.discs += needs[job.pk]
+        shortage.discs += job.wanting
     names = {writer.pk: writer.name for writer in fleet.at_work()}
     writers: dict[str, set[str]] = defaultdict(set)
     for bin_ in BlankBin.objects.filter(writer__in=names, format__in=found):

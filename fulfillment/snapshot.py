@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from devices import fleet
 from devices.fleet import Fleet
 from devices.models import Disc
-from fulfillment import allocation, writer_views
+from fulfillment import counting, writer_views
 from fulfillment.drive_times import DiscUnderWay
 from fulfillment.models import WriteShare
 from fulfillment.open_jobs import OpenJob
@@ -17,21 +17,20 @@ from fulfillment.planning.model import JobView, Snapshot, WriterView
 from fulfillment.ranking import view_of
 
 
-def take(jobs: Sequence[OpenJob], now: dt.datetime, there: Fleet | None = None) -> Snapshot:
-    """there: if it has been read already."""
+def take(
+    jobs: Sequence[OpenJob], now: dt.datetime, there: Fleet | None = None, *, to_the_end: bool = False
+) -> Snapshot:
+    """there: if it has been read already. to_the_end: who asks when jobs will be made minds what is under way."""
     discs = _unfinished_discs()
     writers = writer_views.views(
         there or fleet.read(), discs, now, {job.image.sha256 for job in jobs if job.image.sha256}
     )
-    return Snapshot(jobs=_job_views(jobs), writers=writers, under_way=_under_way(writers, discs))
+    return Snapshot(_job_views(jobs), writers, _under_way(writers, discs) if to_the_end else {})
 
 
 def _job_views(jobs: Sequence[OpenJob]) -> tuple[JobView, ...]:
-    needs = allocation.needs(jobs)
-    spoilt = allocation.spoilt(needs)
-    return tuple(
-        view_of(job, copies=needs[job.pk], avoid=frozenset(spoilt.get(job.pk, ()))) for job in jobs if needs[job.pk] > 0
-    )
+    spoilt = counting.spoilt(losers) if (losers := [job.pk for job in jobs if job.lost]) else {}
+    return tuple(view_of(job, copies=job.wanting, avoid=frozenset(spoilt.get(job.pk, ()))) for job in jobs)
 
 
 def _under_way(writers: Iterable[WriterView], discs: Mapping[int, Sequence[DiscUnderWay]]) -> dict[str, float]:
@@ -47,7 +46,7 @@ def _under_way(writers: Iterable[WriterView], discs: Mapping[int, Sequence[DiscU
 def _unfinished_discs() -> dict[int, list[DiscUnderWay]]:
     """By writer, in the order in which they will be made."""
     discs: dict[int, list[DiscUnderWay]] = defaultdict(list)
-    rows = Disc.objects.filter(state__in=allocation.UNDER_WAY).order_by("write__queued_at", "id")
+    rows = Disc.objects.filter(state__in=counting.UNDER_WAY).order_by("write__queued_at", "id")
     for row in rows.values_list(
         "state", "drive", "started_at", "write", "write__writer", "write__image_sha256", "write__image_size",
         "write__format", "write__drive",

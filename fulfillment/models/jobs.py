@@ -52,6 +52,10 @@ class Job(Revisioned):
     put_first_at = models.DateTimeField(null=True, editable=False, help_text="When an operator put it before others.")
     received_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True, editable=False)
+    covered = models.PositiveIntegerField(default=0, editable=False, help_text="Discs made for it or under way.")
+    lost = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Discs of it that went bad or unknown, and writes that were refused."
+    )
     forgiven = models.PositiveIntegerField(default=0, editable=False, help_text="Bad discs an operator has looked at.")
 
     class Meta:
@@ -61,6 +65,7 @@ class Job(Revisioned):
                 condition=Q(state__in=["waiting", "held", "writing", "made", "cancelled"]), name="job_state_known"
             ),
             models.CheckConstraint(condition=Q(copies__gt=0), name="job_copies_positive"),
+            models.CheckConstraint(condition=Q(covered__lte=F("copies")), name="job_covered_no_more_than_ordered"),
             models.CheckConstraint(condition=~Q(state="held") | ~Q(reason=""), name="job_held_has_reason"),
         ]
         indexes = [
@@ -74,6 +79,11 @@ class Job(Revisioned):
 
     def __str__(self) -> str:
         return f"{self.reference} · {self.copies} × {self.title}"
+
+    @property
+    def wanting(self) -> int:
+        """Discs that are neither made nor under way."""
+        return self.copies - self.covered
 
     @property
     def about(self) -> dict[str, str]:

@@ -37,6 +37,7 @@ def conserved() -> None:
     for job in Job.objects.annotate(given=Count("allocations")):
         assert job.given <= job.copies
         assert (job.state == "made") == (job.given == job.copies), job
+        assert job.covered == job.given, "nothing is under way any more"
     assert Allocation.objects.values("disc").distinct().count() == Allocation.objects.count()
     for bin_ in BlankBin.objects.all():
         made = Counter(Disc.objects.filter(bin=bin_).values_list("state", flat=True))

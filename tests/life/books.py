@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from devices.models import BlankBin, DeviceEvent, Disc, Write
 from devices.states import DISC_MOVES, WRITE_MOVES
+from fulfillment import counting
 from fulfillment.lifecycle import JOB_TRANSITIONS, SHIPMENT_TRANSITIONS
 from fulfillment.models import Allocation, Job, JobEvent, Shipment, ShipmentEvent, WriteShare
 from tests.life.folding import Fold
@@ -33,6 +34,7 @@ def _asked(_vendor: str) -> dict[str, Asked]:
         "shares": WriteShare.objects.values_list("write", "copies", "write__copies"),
         "bins": BlankBin.objects.values_list(*BIN),
         "entries": BlankBin.objects.values_list("pk", "entries__column").annotate(Sum("entries__change")),
+        "unread": Write.objects.filter(revision__gt=F("revision_read")).values_list("pk"),
         "shipments": Shipment.objects.values_list("pk", "state"),
         "writes": Write.objects.values_list("pk", "state"),
     }
@@ -60,6 +62,7 @@ class Books:
         for fold in self._folds:
             fold.look()
         self._check_discs()
+        self._check_sums()
         self._check_bins()
 
     def states(self) -> list[Any]:
@@ -90,6 +93,14 @@ class Books:
             assert sums[write] == copies, f"write {write} has {copies} discs for shares of {sums[write]}"
         written = Counter(image for _, write, state, _, image in self._rows("discs") if write in sums and state in LIVE)
         assert all(written[image] <= ordered[image] for image in written), f"{written} written, {ordered} ordered"
+
+    def _check_sums(self) -> None:
+        """What a job's row says of its discs, once every write was read."""
+        if self._rows("unread"):
+            return
+        jobs = list(Job.objects.filter(state__in=Job.OPEN))
+        for job, counts in zip(jobs, counting.count(jobs).values(), strict=True):
+            assert (job.covered, job.lost) == (counts.covered, counts.lost), f"{job}: {counts}"
 
     def _check_bins(self) -> None:
         """A bin's columns are the sums of its entries and its discs; every spent blank ended somehow."""
