@@ -35,12 +35,6 @@ def read() -> Fleet:
     return Fleet(working, [writer for writer in willing if _is_suspect(writer.reasons)])
 
 
-def keys_with_suspects() -> list[int]:
-    """The same, both together, by their keys."""
-    willing = _willing().values_list("pk", "reasons")
-    return [pk for pk, reasons in willing if not _blocks(reasons) or _is_suspect(reasons)]
-
-
 def _willing() -> QuerySet[Writer]:
     """Of those that nobody took out of work; what their reasons say of them is not looked at."""
     return Writer.objects.filter(

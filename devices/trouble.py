@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -44,8 +46,26 @@ _OF_THE_STATEMENT: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG}
 _PASSING: Final = ("08", "40", "53", "55P03", "57P", "58", "25006")
 
 
+_seen: ContextVar[dict[str, dict[str, Trouble]] | None] = ContextVar(
+    "troubles, while they were looked up", default=None
+)
+
+
 class NotTried(Exception):
     """Raised by `work` where it did not come to the row: neither a failure nor a success."""
+
+
+@contextmanager
+def looked_up_once() -> Iterator[None]:
+    """Within, the troubles are read once: a turn has a dozen steps, and troubles are few and rare."""
+    by_step: dict[str, dict[str, Trouble]] = {}
+    for trouble in Trouble.objects.all():
+        by_step.setdefault(trouble.step, {})[trouble.row] = trouble
+    token = _seen.set(by_step)
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 def left_alone(step: str, now: datetime) -> list[str]:
@@ -206,6 +226,8 @@ def _nobodys(error: Exception) -> bool:
 
 
 def _troubles(step: str) -> dict[str, Trouble]:
+    if (seen := _seen.get()) is not None:
+        return seen.get(step, {})
     return {trouble.row: trouble for trouble in Trouble.objects.filter(step=step)}
 
 

@@ -1,8 +1,9 @@
 """Keeps the writers' disks in step with the plan: makes room for what is needed there, has the next image come ahead.
 
 What is needed now (by a write that is queued or about to be, or because a person wishes it there) may purge all that
-eviction allows. What is planned next may purge only what nobody waits for anywhere: else two writers would take turns
-in throwing out what the other one needs. Decides and asks; devices carries it out. Asking twice changes nothing.
+eviction allows; a turn sees to that. What is planned next is seen to by the roll, and may purge only what nobody waits
+for anywhere: else two writers would take turns in throwing out what the other one needs. Decides and asks; devices
+carries it out. Asking twice changes nothing.
 """
 
 from __future__ import annotations
@@ -46,9 +47,23 @@ class Decision:
     stuck: list[Need] = field(default_factory=list)
 
 
+def make_ready(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) -> None:
+    """Only what can't wait for the next roll: where something is about to be sent, or somebody waits for an image.
+
+    Call it before the plan is carried out: an agent that is given a write without room for its image puts it off.
+    """
+    keys = {int(assignment.writer) for assignment in plan.assignments} | disks.wished_on()
+    pressing = [writer for writer in there.working if writer.pk in keys]
+    _carry_out(decide(plan, jobs, pressing, now, ahead=False), now)
+
+
 def keep(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) -> None:
-    """Call it before the plan is carried out: an agent that is given a write without room for its image puts it off."""
-    decisions = {decision.view.writer: decision for decision in decide(plan, jobs, there, now)}
+    """All disks of writers at work, and what comes ahead: that must be seen together, for they share the link."""
+    _carry_out(decide(plan, jobs, there.working, now), now)
+
+
+def _carry_out(decided: Sequence[Decision], now: dt.datetime) -> None:
+    decisions = {decision.view.writer: decision for decision in decided}
     titles = _titles({image.sha256 for decision in decisions.values() for image in decision.drops})
     busy = [writer for writer, each in decisions.items() if each.drops or each.haves or each.withdrawn]
     trouble.each(STEP, busy, lambda writer: _ask(writer, decisions[writer], titles, now), now)
@@ -56,7 +71,7 @@ def keep(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) ->
 
 def without_room(now: dt.datetime) -> list[tuple[Writer, Need]]:
     """What is needed on a disk now, where no room may be made for it now."""
-    decisions = decide(Plan((), {}), (), fleet.read(), now)
+    decisions = decide(Plan((), {}), (), fleet.read().working, now)
     return [(decision.view.writer, need) for decision in decisions for need in decision.stuck]
 
 
@@ -65,13 +80,17 @@ def stuck(now: dt.datetime) -> list[tuple[Writer, Need]]:
     return [(writer, need) for writer, need in without_room(now) if need.since <= now - PATIENCE]
 
 
-def decide(plan: Plan, jobs: Sequence[OpenJob], there: Fleet, now: dt.datetime) -> list[Decision]:
-    """For each writer at work. Changes nothing."""
-    views = disks.read(plan, jobs, there.working, now)
+def decide(
+    plan: Plan, jobs: Sequence[OpenJob], writers: Sequence[Writer], now: dt.datetime, *, ahead: bool = True
+) -> list[Decision]:
+    """For each of these writers. Changes nothing."""
+    if not writers:
+        return []
+    views = disks.read(plan, jobs, writers, now)
     short = [view.writer.pk for view in views if _is_short(view, now)]
     stored = disks.stored_on(short) if short else {}
     head = frozenset(job.image.sha256 for job in jobs if job.image.sha256)
-    decisions = [_decide(view, stored.get(view.writer.pk, []), head, now) for view in views]
+    decisions = [_decide(view, stored.get(view.writer.pk, []), head, now, ahead=ahead) for view in views]
     _bound_fetches(decisions)
     return decisions
 
@@ -93,7 +112,9 @@ def _titles(digests: Collection[str]) -> dict[str, str]:
     return {sha256: title for sha256, title in versions.values_list("image__sha256", "title__title") if sha256}
 
 
-def _decide(view: DiskView, stored: Sequence[OnDisk], head: frozenset[str], now: dt.datetime) -> Decision:
+def _decide(
+    view: DiskView, stored: Sequence[OnDisk], head: frozenset[str], now: dt.datetime, *, ahead: bool
+) -> Decision:
     decision = Decision(view, withdrawn=_out_of_date(view, now))
     if view.writer.disk_capacity is None:
         return decision  # it has not said anything yet
@@ -106,7 +127,7 @@ def _decide(view: DiskView, stored: Sequence[OnDisk], head: frozenset[str], now:
             decision.drops += dropped
     for need in view.reads:
         decision.drops += room.take(need, sparing=True) or []
-    if missing:
+    if missing or not ahead:
         return decision  # its link has nearer things to fetch
     asked = view.asked(HAVE)
     for need in _due(view, now):

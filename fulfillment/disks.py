@@ -174,6 +174,14 @@ def _full_since(writer: Writer) -> dt.datetime | None:
     return None
 
 
+def wished_on() -> set[int]:
+    """Writers (by key) where a person wishes an image to lie, or waits for a copy."""
+    wishes = ImageRequest.objects.filter(state=RequestState.OPEN).exclude(asked_by=BY_PLAN)
+    copies = Copy.objects.filter(state__in=Copy.OPEN).values_list("writer", "source_writer")
+    asked = {key for pair in copies for key in pair if key is not None}
+    return asked | set(wishes.values_list("writer", flat=True))
+
+
 def stored_on(writers: Collection[int]) -> dict[int, list[OnDisk]]:
     """All images on these writers' disks, as eviction sees them. Faces are small, and go with their write."""
     rows = CachedImage.objects.filter(writer__in=writers).exclude(layout=wire.Layout.FACE)

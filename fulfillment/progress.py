@@ -9,8 +9,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from devices import fleet, trouble
+from devices import trouble
 from devices.agent import wire
+from devices.fleet import Fleet
 from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Disc, Drive, Write
 from devices.states import WRITE_FINAL, WRITE_OPEN, DiscState, WriteState
@@ -57,11 +58,11 @@ def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
             settle(job, made, now)
 
 
-def recall_writes(now: dt.datetime) -> None:
+def recall_writes(there: Fleet, now: dt.datetime) -> None:
     """Takes back what a writer that fell out was never sent: its jobs go to another one."""
     ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
     shared = Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
-    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=fleet.keys_with_suspects())
+    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=[writer.pk for writer in (*there.working, *there.suspects)])
     step = "fulfillment.recall-write"
     writes = shared.filter(stranded | Q(pk__in=_astray(shared))).exclude(pk__in=trouble.left_alone(step, now))
     trouble.each(step, writes[:BATCH], lambda write: cancel_write(write, ACTOR, now), now)

@@ -1,7 +1,7 @@
 """Rolls the plan forward to its end: stores the run from which every date is read, and moves the estimates with it.
 
-Beside the turn, because it looks at far more than what begins now. Does as well what a turn has no time for: finds what
-one left that died on the way, forgets troubles that are over, and learns.
+Beside the turn, because it looks at far more than what begins now. Does as well what a turn has no time for: has the
+images come that are needed next, finds what one left that died on the way, forgets troubles that are over, and learns.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from django.db.models import F, QuerySet
 
-from devices import trouble
+from devices import fleet, trouble
 from devices.models import Read, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import caching, demand, estimates, learning, open_jobs, plan_runs, progress, ranking, snapshot
+from fulfillment import caching, demand, estimates, learning, open_jobs, plan_runs, progress, ranking, snapshot, tick
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, PlanRun, Shipment
 
@@ -31,14 +31,23 @@ def run(now: dt.datetime) -> bool:
     trouble.sweep(_wanted())
     learning.learn_from_log(now)
     demand.learn_from_writes()
+    keep_disks(now)
     roll(now)
     return True
+
+
+def keep_disks(now: dt.datetime) -> None:
+    seen = tick.look(fleet.read(), now)
+    caching.keep(seen.plan, seen.jobs, seen.there, now)
 
 
 def roll(now: dt.datetime) -> None:
     jobs, policy = open_jobs.head(open_jobs.FAR), ranking.in_force(now)
     _, (made, projection) = trouble.together(
-        "fulfillment.roll", jobs, lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now), now
+        "fulfillment.roll",
+        jobs,
+        lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now),
+        now,
     )
     made.save()
     estimates.refresh(projection, now)

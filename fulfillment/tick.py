@@ -1,4 +1,4 @@
-"""One turn of the plant: read what the writers did, plan, make room, and send."""
+"""One turn of the plant: read what the writers did, plan, make room where it is needed now, and send."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ NOTHING: Final = Plan((), {})
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What there was to plan, and what was decided. Nothing of it has been carried out."""
+
+    jobs: Sequence[OpenJob]
+    there: Fleet
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """How many writes were read, and how many were queued."""
 
@@ -29,18 +38,27 @@ class Turn:
 
 def run(now: dt.datetime) -> Turn:
     """Harmless when run twice, or twice at once."""
-    progress.recall_writes(now)
-    read = progress.read_writes(now)
-    copies.run(now)
-    progress.use_stock(now)
-    ranking.rerank(now)
-    policy, there, decided = ranking.in_force(now), fleet.read(), NOTHING
+    with trouble.looked_up_once():
+        there = fleet.read()
+        progress.recall_writes(there, now)
+        read = progress.read_writes(now)
+        copies.run(now)
+        progress.use_stock(now)
+        ranking.rerank(now)
+        seen = look(there, now)
+        caching.make_ready(seen.plan, seen.jobs, there, now)
+        queued = apply.apply(seen.plan, seen.jobs, now)
+        return Turn(read, queued)
+
+
+def look(there: Fleet, now: dt.datetime) -> Look:
+    """Plans, and changes nothing but the troubles of jobs that can't be planned."""
+    policy = ranking.in_force(now)
     jobs = open_jobs.head(_most(policy, there), without=trouble.left_alone(apply.STEP, now))
-    if jobs:
-        jobs, decided = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, there, policy, now), now)
-    caching.keep(decided, jobs, there, now)
-    queued = apply.apply(decided, jobs, now)
-    return Turn(read, queued)
+    if not jobs:
+        return Look((), there, NOTHING)
+    planned, plan_ = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, there, policy, now), now)
+    return Look(planned, there, plan_)
 
 
 def _most(policy: Policy, there: Fleet) -> int:

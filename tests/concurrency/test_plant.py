@@ -11,7 +11,7 @@ from django.db.models import Count, F, Sum
 from archive.models import Image
 from devices.agent import wire
 from devices.models import BlankBin, DeviceEvent, Disc, Trouble, Write
-from fulfillment import progress
+from fulfillment import counting, progress
 from fulfillment.models import Allocation, Job, WriteShare
 from tests.concurrency import doings
 from tests.concurrency.crowd import SIZE, Crowd, Doing
@@ -37,7 +37,8 @@ def conserved() -> None:
     for job in Job.objects.annotate(given=Count("allocations")):
         assert job.given <= job.copies
         assert (job.state == "made") == (job.given == job.copies), job
-        assert job.covered == job.given, "nothing is under way any more"
+        counts = counting.count([job])[job.pk]
+        assert (job.covered, job.lost) == (counts.covered, counts.lost)
     assert Allocation.objects.values("disc").distinct().count() == Allocation.objects.count()
     for bin_ in BlankBin.objects.all():
         made = Counter(Disc.objects.filter(bin=bin_).values_list("state", flat=True))

@@ -11,7 +11,7 @@ from devices import fleet, wishes
 from devices.intake import ImageRef
 from devices.models import CachedImage, DeviceEvent, Drive, ImageRequest, Write, Writer
 from devices.states import Keyword, RequestState
-from fulfillment import caching, demand, disks, files, intake, tick
+from fulfillment import caching, demand, disks, files, intake, rolling, tick
 from fulfillment.models import Job
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
 
@@ -50,6 +50,12 @@ def asked(**which: object) -> list[tuple[str, str]]:
     """What is asked for, oldest first: the wish, and the beginning of the image's digest."""
     rows = ImageRequest.objects.filter(**which).order_by("id")
     return [(row.wish, row.sha256[:8]) for row in rows]
+
+
+def turn(now: datetime) -> None:
+    """One turn of the plant, and the roll's look at the disks."""
+    tick.run(now)
+    rolling.keep_disks(now)
 
 
 def short(of: Image) -> str:
@@ -127,17 +133,17 @@ def test_a_drop_that_is_done_and_not_yet_reported_counts(disk: Plant) -> None:
 def test_what_a_write_there_needs_is_never_dropped_and_the_other_one_waits(disk: Plant) -> None:
     first, second = image("first", 700), image("second", 700)
     shipment = ask_for(1, first).shipment
-    tick.run(NOW)
+    turn(NOW)
     store(disk.writer, first, state="receiving")
     set_disk(disk.writer, free=300)
     ask_for(1, second)
-    tick.run(NOW)
+    turn(NOW)
     assert asked() == []
     assert caching.stuck(NOW) == []  # it may end by itself: nobody is told yet
     ((writer, need),) = caching.stuck(NOW + caching.PATIENCE)
     assert (writer, need.image.sha256) == (disk.writer, second.sha256)
     assert intake.cancel(shipment, actor="order:S-1", now=NOW)
-    tick.run(NOW + timedelta(seconds=2))
+    turn(NOW + timedelta(seconds=2))
     assert asked() == [("drop", short(first))]
     assert caching.stuck(NOW + caching.PATIENCE) == []
 
@@ -177,18 +183,18 @@ def test_an_agent_that_says_full_against_its_own_figures_is_believed_after_a_whi
     store(disk.writer, new, days=1)
     set_disk(disk.writer, free=500)
     ask_for(1, image("wanted"))
-    tick.run(NOW)
+    turn(NOW)
     full = [{"keyword": Keyword.SPOOL_AREA_FULL.value, "text": "", "since": NOW.isoformat()}]
     Writer.objects.filter(pk=disk.writer.pk).update(reasons=full)
-    tick.run(NOW + timedelta(seconds=2))
+    turn(NOW + timedelta(seconds=2))
     assert asked() == []
     later = NOW + disks.STUBBORN
-    tick.run(later)
-    tick.run(later)
+    turn(later)
+    turn(later)
     assert asked() == [("drop", short(old))]
     ImageRequest.objects.update(state=RequestState.DONE, ended_at=later)
     Writer.objects.filter(pk=disk.writer.pk).update(last_seen=later + timedelta(seconds=1))
-    tick.run(later + timedelta(seconds=2))
+    turn(later + timedelta(seconds=2))
     assert asked() == [("drop", short(old))]  # once: that much room it has asked for, and got
 
 
@@ -208,12 +214,12 @@ def arrived(writer: Writer, of: Image, *, free: int) -> None:
 def test_the_image_of_the_next_write_comes_ahead(disk: Plant) -> None:
     now_, next_ = image("now", 100), image("next", 100)
     queue_of(now_, next_)
-    tick.run(NOW)
+    turn(NOW)
     assert asked() == []  # first what it waits for: its link has nothing to spare
     assert files.image_for(disk.writer, next_.sha256 or "") is None
     arrived(disk.writer, now_, free=900)
     for _ in range(3):
-        tick.run(NOW)
+        turn(NOW)
     assert asked() == [("have", short(next_))]
     assert DeviceEvent.objects.get(kind="fetch").actor == "tick"
     assert files.image_for(disk.writer, next_.sha256 or "") == next_
@@ -224,9 +230,9 @@ def test_no_more_than_two_images_come_ahead(disk: Plant) -> None:
     queue_of(first)
     for number, each in enumerate(others):
         ask_for(1, each, received_at=NOW + timedelta(seconds=1 + number))
-    tick.run(NOW)
+    turn(NOW)
     arrived(disk.writer, first, free=900)
-    tick.run(NOW)
+    turn(NOW)
     assert asked() == [("have", short(each)) for each in others[:2]]
 
 
@@ -234,7 +240,7 @@ def test_what_is_needed_hours_from_now_does_not_come_yet(disk: Plant) -> None:
     first, second = image("a", 100), image("b", 100)
     arrived(disk.writer, first, free=900)
     queue_of(first, second, copies=400)
-    tick.run(NOW)
+    turn(NOW)
     assert asked() == []
 
 
@@ -247,13 +253,13 @@ def test_what_comes_ahead_purges_nothing_that_anybody_waits_for(disk: Plant) -> 
     store(disk.writer, image("elsewhere"), days=99)
     set_disk(disk.writer, free=0)
     queue_of(first, second, third)
-    tick.run(NOW)
+    turn(NOW)
     assert asked() == [("drop", short(old))]
     assert not ImageRequest.objects.filter(wish="have").exists()  # not before the room is there
     ImageRequest.objects.update(state=RequestState.DONE, ended_at=NOW)
     CachedImage.objects.filter(sha256=old.sha256).delete()
     set_disk(disk.writer, free=300)
-    tick.run(NOW + timedelta(seconds=1))
+    turn(NOW + timedelta(seconds=1))
     assert asked(wish="have") == [("have", short(second))]
 
 
@@ -266,19 +272,19 @@ def test_fetches_ahead_leave_the_link_to_what_writes_wait_for(disk: Plant, monke
         set_disk(other.writer, free=1000)
         busy = store(other.writer, image("busy", 100), state="receiving")
         Drive.objects.filter(writer=other.writer).update(formats=["bd"])
-        tick.run(NOW)
+        turn(NOW)
         assert asked() == []
         busy.delete()
-        tick.run(NOW)
+        turn(NOW)
         assert len(asked()) == 1
 
 
 def test_a_fetch_that_the_plan_has_no_use_for_is_withdrawn_unless_a_person_asked(disk: Plant) -> None:
     for name, actor in (("planned", "tick"), ("wished", "user:1 Anna")):
         wishes.have_image(disk.writer, ref(image(name, 100)), title=name, actor=actor, now=NOW)
-    tick.run(NOW + timedelta(seconds=2))
+    turn(NOW + timedelta(seconds=2))
     assert ImageRequest.objects.filter(state=RequestState.OPEN).count() == 2
-    tick.run(NOW + caching.STALE)
+    turn(NOW + caching.STALE)
     assert ImageRequest.objects.get(state=RequestState.OPEN).asked_by == "user:1 Anna"
     assert DeviceEvent.objects.filter(kind="fetch", old="open", new="dropped", actor="tick").count() == 1
 
@@ -288,7 +294,7 @@ def test_what_a_person_wishes_as_well_is_not_withdrawn_with_the_plan(disk: Plant
     planned = wishes.have_image(disk.writer, wanted, title="", actor="tick", now=NOW)
     assert wishes.have_image(disk.writer, wanted, title="", actor="user:1 Anna", now=NOW) == planned
     assert wishes.have_image(disk.writer, wanted, title="", actor="tick", now=NOW).asked_by == "user:1 Anna"
-    tick.run(NOW + caching.STALE)
+    turn(NOW + caching.STALE)
     assert asked(state=RequestState.OPEN) == [("have", wanted.sha256[:8])]
 
 
@@ -297,14 +303,14 @@ def test_a_drop_of_what_is_wanted_again_is_withdrawn(disk: Plant) -> None:
     store(disk.writer, wanted)
     wishes.drop_image(disk.writer, ref(wanted), title="", actor="tick", now=NOW)
     ask_for(1, wanted)
-    tick.run(NOW)
+    turn(NOW)
     assert ImageRequest.objects.get().state == RequestState.DROPPED
 
 
 def test_a_write_is_no_reason_for_files_once_it_is_over(disk: Plant) -> None:
     wanted = image("wanted")
     ask_for(1, wanted)
-    tick.run(NOW)
+    turn(NOW)
     assert files.image_for(disk.writer, wanted.sha256 or "") == wanted
     Write.objects.update(state="done")
     assert files.image_for(disk.writer, wanted.sha256 or "") is None
@@ -319,9 +325,9 @@ def test_disks_cost_no_more_queries_for_more_writers_and_images(
 
     def cost(now: datetime) -> None:
         with django_assert_max_num_queries(8):  # type: ignore[operator]  # pytest-django's own fixture
-            caching.decide(tick.NOTHING, (), fleet.read(), now)
+            caching.decide(tick.NOTHING, (), fleet.read().working, now)
 
-    tick.run(NOW)
+    turn(NOW)
     cost(NOW)
     with running_plant("Writer 2") as second, running_plant("Writer 3") as third:
         for each in (second, third):
@@ -329,5 +335,5 @@ def test_disks_cost_no_more_queries_for_more_writers_and_images(
                 store(each.writer, image(f"{each.new.writer.name} {number}", 10))
             set_disk(each.writer, free=0, capacity=400)
         ask_for(9, image("other", 300))
-        tick.run(NOW)
+        turn(NOW)
         cost(NOW)

@@ -8,7 +8,7 @@ import pytest
 
 from archive.models import Image
 from devices.models import CachedImage, ImageRequest, Read, Writer
-from fulfillment import tick
+from fulfillment import rolling, tick
 from fulfillment.console.intake import cancel
 from fulfillment.models import Copy
 from tests.fulfillment.console.conftest import ANNA, begin, fresh, from_drive, read_to_end
@@ -81,4 +81,5 @@ def test_what_was_read_in_stays_until_it_is_brought(plant: Plant, other: Plant) 
     assert cancel(fresh(copy), actor=ANNA, now=NOW)
     for seconds in (2, 4):
         tick.run(NOW + dt.timedelta(seconds=seconds))
+        rolling.keep_disks(NOW + dt.timedelta(seconds=seconds))
     assert drops() == {read.sha256}
