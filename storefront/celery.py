@@ -12,6 +12,7 @@ from celery.app.amqp import AMQP
 from celery.signals import celeryd_after_setup, setup_logging, worker_process_init
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from kombu.transport.redis import Channel
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 
 OBJECTS: Final = 50_000  # new ones between two looks for garbage: some MB
 LONGEST_PAUSE: Final = 3.0  # seconds between two tries to reach Redis
+
+
+# Not acknowledged when Redis dies, a message would be put back, which then raises what Celery does not expect and ends
+# the worker. There is nothing to put back: the next beat says the same.
+Channel.do_restore = False
 
 
 class PatientConnection(Connection):
