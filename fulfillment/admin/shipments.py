@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from devices.chips import state_chip
 from devices.models import Disc
 from fulfillment import lifecycle, operators
-from fulfillment.models import Calendar, Carrier, ClosingDay, Paper, Service, Shipment, ShipmentEvent
+from fulfillment.models import Calendar, CalendarDay, Carrier, Paper, Service, Shipment, ShipmentEvent
 
 from .base import LogInline, ReadOnly, actor, report
 
@@ -113,15 +113,15 @@ class PaperAdmin(ReadOnly):
             raise Http404(f"{paper.path} is not there any more.") from None
 
 
-class ClosingDayForm(forms.ModelForm[ClosingDay]):
+class ClosingDayForm(forms.ModelForm[CalendarDay]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():  # the columns' heads are no labels to a screen reader
             field.widget.attrs["aria-label"] = str(field.label)
 
 
-class ClosingDayInline(admin.TabularInline[ClosingDay, Calendar]):
-    model = ClosingDay
+class ClosingDayInline(admin.TabularInline[CalendarDay, Calendar]):
+    model = CalendarDay
     form = ClosingDayForm
     extra = 1
 
@@ -140,6 +140,6 @@ admin.site.register(Carrier)
 
 @admin.register(Service)
 class ServiceAdmin(admin.ModelAdmin[Service]):
-    list_display = ["name", "carrier", "cut_off", "transit_days", "transit_days_abroad", "price_minor", "active"]
+    list_display = ["name", "carrier", "price_minor", "active"]
     list_select_related = ["carrier"]
     prepopulated_fields = {"key": ["name"]}
