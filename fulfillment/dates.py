@@ -38,10 +38,14 @@ def calendar_row() -> Calendar | None:
 
 def shop_calendar(around: dt.date) -> ShopCalendar:
     """Without a row there is no working day, and so no promise."""
-    row = calendar_row() or Calendar(working_days="")
+    return calendar_of(calendar_row() or Calendar(working_days=""), around)
+
+
+def calendar_of(row: Calendar, around: dt.date) -> ShopCalendar:
+    special = row.special_days.all() if row.pk else ()
     return ShopCalendar(
         zone=shop_zone(),
-        days=_days_here(_weekdays(row.working_days), row.region, row.special_days.all() if row.pk else (), around),
+        days=_days_here(_weekdays(row.working_days), row.region, special, around),
         opens=row.opens,
         closes=row.closes,
         packing=dt.timedelta(minutes=row.packing_minutes),

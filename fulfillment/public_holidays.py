@@ -43,19 +43,20 @@ def weekdays(country: str) -> frozenset[int]:
 
 
 @lru_cache(maxsize=512)
-def regions(country: str) -> tuple[str, ...]:
-    """The codes of the regions whose holidays differ."""
-    return tuple(holidays.list_supported_countries().get(country, ()))
+def regions(country: str) -> Mapping[str, tuple[str, ...]]:
+    """The regions whose holidays differ: each one's code, and the names it goes by."""
+    if not _known(country):
+        return {}
+    aliases = holidays.country_holidays(country).get_subdivision_aliases()
+    return MappingProxyType({code: tuple(also) for code, also in aliases.items()})
 
 
 @lru_cache(maxsize=2048)
 def region(country: str, written: str) -> str:
     """The code of a region as an address has it, by code or by name; empty if it isn't known."""
     wanted = written.strip().casefold()
-    if not wanted or not _known(country):
-        return ""
-    aliases = holidays.country_holidays(country).get_subdivision_aliases()
-    return next((code for code, also in aliases.items() if wanted in {each.casefold() for each in (code, *also)}), "")
+    each = regions(country).items()
+    return next((code for code, also in each if wanted in {name.casefold() for name in (code, *also)}), "")
 
 
 def _known(country: str) -> bool:

@@ -91,7 +91,7 @@ def special_day(model: str) -> migrations.CreateModel:
                 "works",
                 models.BooleanField(
                     default=False,
-                    help_text="Ticked: work as on other days, in spite of a public holiday. Not ticked: closed.",
+                    help_text="Ticked: work as on other days, in spite of a holiday or weekend. Not ticked: closed.",
                     verbose_name="works all the same",
                 ),
             ),

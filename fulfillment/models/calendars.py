@@ -18,7 +18,7 @@ class SpecialDay(models.Model):
     works = models.BooleanField(
         "works all the same",
         default=False,
-        help_text="Ticked: work as on other days, in spite of a public holiday. Not ticked: closed.",
+        help_text="Ticked: work as on other days, in spite of a holiday or weekend. Not ticked: closed.",
     )
     name = models.CharField(max_length=60, help_text="Why, such as «stocktaking».")
 
