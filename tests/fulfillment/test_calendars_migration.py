@@ -13,8 +13,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import Settings
 
-NEW, OLD = ("fulfillment", "0009_calendars"), ("fulfillment", "0007_stock")
-times_of: Callable[[Any], dict[str, tuple[int, ...]]] = import_module("fulfillment.migrations.0009_calendars").times_of
+migration = import_module("fulfillment.migrations.0009_calendars")
+times_of: Callable[[Any], dict[str, tuple[int, ...]]] = migration.times_of
+NEW, OLD = ("fulfillment", "0009_calendars"), migration.Migration.dependencies[0]
 
 
 def columns(key: str, home: int, abroad: int | None) -> SimpleNamespace:
