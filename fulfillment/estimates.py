@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Prefetch
 
 from devices import trouble
 from fulfillment import dates
@@ -17,12 +17,13 @@ ACTOR = "tick"
 
 
 def refresh(projection: Projection, now: dt.datetime) -> None:
-    calendar = dates.shop_calendar()
+    today = dates.local_date(now)
+    calendar = dates.shop_calendar(today)
     ready = {shipment: at for shipment, at in _ready_times(projection, now)}
 
     def follow(shipment: Shipment) -> None:
-        transit = dates.transit(shipment.service, str(shipment.country))
-        arrival = promise(ready[shipment], calendar, transit) if transit else None
+        transit = dates.transit(shipment.service, str(shipment.country), today, shipment.region)
+        arrival = promise(ready[shipment], calendar, transit, dates.wanted_share()) if transit else None
         if arrival and arrival.arrives_on != shipment.estimated_on:
             _move(shipment, arrival.arrives_on, now)
 
@@ -31,13 +32,11 @@ def refresh(projection: Projection, now: dt.datetime) -> None:
 
 def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipment, dt.datetime]]:
     """Open shipments with the time their last job is, or will be, made; one with an unprojected job is left out."""
-    preparing = Shipment.objects.filter(state=Shipment.State.PREPARING).select_related("service")
+    shipments = Shipment.objects.prefetch_related(Prefetch("service", dates.services()))
     # What is made but not packed can't have left yet, however long ago it was made.
-    made = [
-        (shipment, now) for shipment in Shipment.objects.filter(state=Shipment.State.READY).select_related("service")
-    ]
+    made = [(shipment, now) for shipment in shipments.filter(state=Shipment.State.READY)]
     projected = []
-    for shipment in preparing.prefetch_related("jobs"):
+    for shipment in shipments.filter(state=Shipment.State.PREPARING).prefetch_related("jobs"):
         finishes = [_finish(job, projection, now) for job in shipment.jobs.all() if job.state != Job.State.CANCELLED]
         known = [finish for finish in finishes if finish is not None]
         if known and len(known) == len(finishes):
@@ -47,9 +46,10 @@ def _ready_times(projection: Projection, now: dt.datetime) -> list[tuple[Shipmen
 
 def arrival_if_handed_over(shipment: Shipment, now: dt.datetime) -> dt.date | None:
     """When a packed parcel arrives: it only waits for the carrier."""
-    way = dates.transit(shipment.service, str(shipment.country))
-    day = handed_over_on(now, dates.shop_calendar(), way) if way else None
-    return arrives_on(day, way) if way and day else None
+    today = dates.local_date(now)
+    way = dates.transit(shipment.service, str(shipment.country), today, shipment.region)
+    day = handed_over_on(now, dates.shop_calendar(today), way) if way else None
+    return arrives_on(day, way, dates.wanted_share()) if way and day else None
 
 
 def _finish(job: Job, projection: Projection, now: dt.datetime) -> float | None:

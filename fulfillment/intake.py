@@ -59,7 +59,8 @@ def accept(wanted: WantedShipment, *, actor: str, now: dt.datetime) -> Shipment:
         if made:
             ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, new=shipment.state, text="accepted")
             arrive_on = min(filter(None, (wanted.promised_on, wanted.wanted_on)), default=None)
-            due = dates.due(arrive_on, wanted.service, str(shipment.country)) if arrive_on else None
+            to = (str(shipment.country), shipment.region)
+            due = dates.due(arrive_on, wanted.service, *to) if arrive_on else None
             policy, rates = ranking.in_force(now), learning.typical_rates()
             for line in wanted.lines:
                 job = _job(shipment, line, due)

@@ -14,6 +14,8 @@ from fulfillment.planning import projection
 from fulfillment.planning.model import JobView
 from fulfillment.promise import ShopCalendar, promise
 
+Made = tuple[dt.datetime | None, int | None]  # when, and the run that says so
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -26,13 +28,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A way to ship them: its price in minor units, and the date of arrival, or None while none can be promised."""
+    """A way to ship them: its price in minor units, and the date of arrival, or None while none can be promised.
+
+    Most parcels come between the `likely` dates.
+    """
 
     service: Service
     price_minor: int
     ready_at: dt.datetime | None
     handed_over_on: dt.date | None
     arrives_on: dt.date | None
+    likely: tuple[dt.date, dt.date] | None
     plan_run: int | None
 
 
@@ -41,34 +47,36 @@ def made_formats() -> set[str]:
     return copiers.formats()
 
 
-def options(wanted: Sequence[Wanted], country: str, now: dt.datetime) -> list[Option]:
+def options(wanted: Sequence[Wanted], country: str, now: dt.datetime, region: str = "") -> list[Option]:
     """Every service that goes to the country, cheapest first."""
-    ready, plan_run = _ready(wanted, now)
-    calendar = dates.shop_calendar()
-    return [_option(service, country, calendar, ready, plan_run) for service in dates.services_to(country)]
+    made = _ready(wanted, now)
+    calendar = dates.shop_calendar(dates.local_date(now))
+    return [_option(service, country, region, calendar, made, now) for service in dates.services_to(country)]
 
 
-def option(wanted: Sequence[Wanted], service: Service, country: str, now: dt.datetime) -> Option:
+def option(wanted: Sequence[Wanted], service: Service, country: str, now: dt.datetime, region: str = "") -> Option:
     """One service. Its dates are None if it doesn't go there."""
-    return _option(service, country, dates.shop_calendar(), *_ready(wanted, now))
+    return _option(service, country, region, dates.shop_calendar(dates.local_date(now)), _ready(wanted, now), now)
 
 
 def _option(
-    service: Service, country: str, calendar: ShopCalendar, ready: dt.datetime | None, plan_run: int | None
+    service: Service, country: str, region: str, calendar: ShopCalendar, made: Made, now: dt.datetime
 ) -> Option:
-    transit = dates.transit(service, country)
-    promised = promise(ready, calendar, transit) if ready and transit else None
+    ready, plan_run = made
+    transit = dates.transit(service, country, dates.local_date(now), region)
+    promised = promise(ready, calendar, transit, dates.wanted_share()) if ready and transit else None
     return Option(
         service=service,
         price_minor=dates.price(service, country),
         ready_at=ready,
         handed_over_on=promised.handed_over_on if promised else None,
         arrives_on=promised.arrives_on if promised else None,
+        likely=promised.likely if promised else None,
         plan_run=plan_run if promised else None,
     )
 
 
-def _ready(wanted: Sequence[Wanted], now: dt.datetime) -> tuple[dt.datetime | None, int | None]:
+def _ready(wanted: Sequence[Wanted], now: dt.datetime) -> Made:
     """When all of it would be made, and the run that says so."""
     found = plan_runs.newest(now)
     if found is None or not wanted:

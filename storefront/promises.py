@@ -23,7 +23,7 @@ def first_promise(order: Order, now: dt.datetime) -> FirstPromise:
     """A date once shown stands if it holds; it is never moved forward just because the plant got quicker."""
     lines = order.lines.select_related("version__image")
     wanted = [Wanted(line.version.image, line.format, line.copies) for line in lines]
-    option = quotes.option(wanted, order.service, str(order.country), now)
+    option = quotes.option(wanted, order.service, str(order.country), now, order.region)
     if option.arrives_on is None or (order.shown_on and option.arrives_on <= order.shown_on):
         return FirstPromise(order.shown_on, order.plan_run_id, later=False)
     return FirstPromise(option.arrives_on, option.plan_run, later=order.shown_on is not None)

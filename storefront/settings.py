@@ -74,6 +74,9 @@ SPINDLE_CURRENCY = env("SPINDLE_CURRENCY", "EUR")
 SPINDLE_TAX_PERMILLE = int(env("SPINDLE_TAX_PERMILLE", "190"))  # inside all prices; tenths of a percent
 SPINDLE_ZONE = env("SPINDLE_ZONE", "Europe/Berlin")  # promised dates are dates of this zone
 SPINDLE_COUNTRY = env("SPINDLE_COUNTRY", "DE")
+SPINDLE_PROMISE_PERCENT = int(env("SPINDLE_PROMISE_PERCENT", "98"))  # how many of 100 parcels must keep their date
+if not 50 <= SPINDLE_PROMISE_PERCENT <= 100:
+    raise ImproperlyConfigured(f"SPINDLE_PROMISE_PERCENT must be 50 to 100, not {SPINDLE_PROMISE_PERCENT}.")
 SPINDLE_SENDER = env("SPINDLE_SENDER", "Spindle, Am Plattenwerk 1, 10115 Berlin, Germany")  # on labels
 SPINDLE_STAFF_MAIL = env("SPINDLE_STAFF_MAIL", "")  # where alerts go; empty: the admin alone shows them
 SPINDLE_BASE_URL = env("SPINDLE_BASE_URL", "http://127.0.0.1:8000").rstrip("/")  # in mails and for agents

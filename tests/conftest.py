@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.core import serializers
+from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import Settings
-from pytest_django.plugin import blocking_manager_key
+from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from tests.watching import Watch
 
 ROOT = Path(__file__).parent
 NEEDS_ROOT = "needs root"
+FIRST_ROWS = ("Calendar", "Carrier", "Service", "PickUp", "TransitTime")
+INSTALLED = pytest.StashKey[str]()  # the rows that migrations bring, as JSON
 EMPTYING = {"transactional_db", "live_server"}  # fixtures after which every table is emptied
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -60,9 +63,19 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     asked = bool(marker and marker.kwargs.get("transaction"))
     emptied = asked or not EMPTYING.isdisjoint(getattr(item, "fixturenames", ()))
     if nextitem and emptied:  # after the last one there is no database
-        first_rows = import_module("fulfillment.migrations.0002_first_calendar_and_services")
         with item.config.stash[blocking_manager_key].unblock():
-            first_rows.install(apps, None)
+            for row in serializers.deserialize("json", item.config.stash[INSTALLED]):
+                row.save()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config) -> None:
+    """Takes down what migrations installed, before the first test changes it."""
+    models = [apps.get_model("fulfillment", name) for name in FIRST_ROWS]
+    with django_db_blocker.unblock():
+        if models[0]._meta.db_table in connection.introspection.table_names():  # else no chosen test wants a database
+            rows = [row for model in models for row in model._default_manager.all()]
+            pytestconfig.stash[INSTALLED] = serializers.serialize("json", rows)
 
 
 @pytest.fixture(autouse=True)

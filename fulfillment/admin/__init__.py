@@ -1,6 +1,18 @@
 """The plant's rows in the admin. States are read-only here: actions call the same lifecycle as the tick."""
 
-from . import copies, jobs, policies, rates, shipments
+from . import calendars, carriers, copies, jobs, policies, rates, shipments
 from .base import LogInline, ReadOnly, actor, report
 
-__all__ = ["LogInline", "ReadOnly", "actor", "copies", "jobs", "policies", "rates", "report", "shipments"]
+__all__ = [
+    "LogInline",
+    "ReadOnly",
+    "actor",
+    "calendars",
+    "carriers",
+    "copies",
+    "jobs",
+    "policies",
+    "rates",
+    "report",
+    "shipments",
+]

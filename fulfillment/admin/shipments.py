@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
@@ -20,7 +19,7 @@ from django.utils.safestring import SafeString
 from devices.chips import state_chip
 from devices.models import Disc
 from fulfillment import lifecycle, operators
-from fulfillment.models import Calendar, Carrier, ClosingDay, Paper, Service, Shipment, ShipmentEvent
+from fulfillment.models import Paper, Shipment, ShipmentEvent
 
 from .base import LogInline, ReadOnly, actor, report
 
@@ -111,35 +110,3 @@ class PaperAdmin(ReadOnly):
             return FileResponse(Path(paper.path).open("rb"), content_type="application/pdf")
         except FileNotFoundError:
             raise Http404(f"{paper.path} is not there any more.") from None
-
-
-class ClosingDayForm(forms.ModelForm[ClosingDay]):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():  # the columns' heads are no labels to a screen reader
-            field.widget.attrs["aria-label"] = str(field.label)
-
-
-class ClosingDayInline(admin.TabularInline[ClosingDay, Calendar]):
-    model = ClosingDay
-    form = ClosingDayForm
-    extra = 1
-
-
-@admin.register(Calendar)
-class CalendarAdmin(admin.ModelAdmin[Calendar]):
-    list_display = ["name", "working_days", "opens", "closes", "packing_minutes"]
-    inlines = [ClosingDayInline]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Calendar | None = None) -> bool:
-        return False  # without a calendar there is no date to promise
-
-
-admin.site.register(Carrier)
-
-
-@admin.register(Service)
-class ServiceAdmin(admin.ModelAdmin[Service]):
-    list_display = ["name", "carrier", "cut_off", "transit_days", "transit_days_abroad", "price_minor", "active"]
-    list_select_related = ["carrier"]
-    prepopulated_fields = {"key": ["name"]}

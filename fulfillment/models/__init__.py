@@ -1,6 +1,7 @@
 """Jobs, shipments, dates, papers and copies by hand: what is made, for whom, and by when."""
 
-from fulfillment.models.calendars import Calendar, Carrier, ClosingDay, Service
+from fulfillment.models.calendars import Calendar, CalendarDay
+from fulfillment.models.carriers import Carrier, CarrierDay, PickUp, Service, TransitTime
 from fulfillment.models.copies import Copy, CopyEvent, CopyWrite, ImageFetch
 from fulfillment.models.jobs import Allocation, Job, JobEvent, WriteShare
 from fulfillment.models.log import LogEntry
@@ -13,8 +14,9 @@ __all__ = [
     "ADDRESS_FIELDS",
     "Allocation",
     "Calendar",
+    "CalendarDay",
     "Carrier",
-    "ClosingDay",
+    "CarrierDay",
     "Copy",
     "CopyEvent",
     "CopyWrite",
@@ -26,11 +28,13 @@ __all__ = [
     "LearningMark",
     "LogEntry",
     "Paper",
+    "PickUp",
     "PlanRun",
     "PolicyChoice",
     "PostalAddress",
     "Service",
     "Shipment",
     "ShipmentEvent",
+    "TransitTime",
     "WriteShare",
 ]

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django_countries.fields import CountryField
 
-from fulfillment.models.calendars import Service
+from fulfillment.models.carriers import Service
 from fulfillment.models.log import LogEntry, Revisioned
 
 

@@ -63,7 +63,7 @@ def _show(plant: Plant, order: Order, tell: Tell) -> None:
         tell(f"          {paper.kind:<14} {paper.path}")
     shipment = _shipment(order)
     made = shipment.ready_at or timezone.now()
-    arrival = promise_for(made, shipment.service, str(shipment.country))
+    arrival = promise_for(made, shipment.service, str(shipment.country), shipment.region)
     arrives_on = arrival.arrives_on if arrival else None
     tell(f"          promised       {spoken(shipment.promised_on)}")
     tell(f"          actual         made {made.astimezone():%A %H:%M}, so it arrives {spoken(arrives_on)}")

@@ -176,14 +176,16 @@ def _draft(request: HttpRequest) -> tuple[Draft, Summary] | None:
         return None
     key = request.session.setdefault(KEY, str(uuid.uuid4()))
     draft = Draft.of(uuid.UUID(key), form.cleaned_data)
-    option = quotes.option([line.wanted for line in lines], form.cleaned_data["service"], draft.address["country"], now)
+    address = draft.address
+    wanted = [line.wanted for line in lines]
+    option = quotes.option(wanted, form.cleaned_data["service"], address["country"], now, address["region"])
     return draft, Summary(lines, option)
 
 
 def _check_dates(form: CheckoutForm, lines: list[CartLine]) -> None:
     """The choices against each other: the service goes to the country, and makes the date wanted."""
     cleaned = form.cleaned_data
-    offered = _options(lines, cleaned["country"])
+    offered = _options(lines, cleaned["country"], cleaned.get("region", ""))
     chosen = next((option for option in offered if option.service == cleaned["service"]), None)
     if chosen is None:
         form.add_error("service", "This way of shipping doesn't go to that country. Choose another.")
@@ -191,13 +193,13 @@ def _check_dates(form: CheckoutForm, lines: list[CartLine]) -> None:
         form.add_error("wanted_on", problem)
 
 
-def _options(lines: list[CartLine], country: str) -> list[Option]:
-    return quotes.options([line.wanted for line in lines], country, timezone.now())
+def _options(lines: list[CartLine], country: str, region: str) -> list[Option]:
+    return quotes.options([line.wanted for line in lines], country, timezone.now(), region)
 
 
 def _options_context(form: CheckoutForm, lines: list[CartLine]) -> dict[str, Any]:
     country = str(form["country"].value() or settings.SPINDLE_COUNTRY)
-    offered = _options(lines, country)
+    offered = _options(lines, country, str(form["region"].value() or ""))
     chosen = form["service"].value() or (offered[0].service.key if offered else "")
     return {"form": form, "options": offered, "chosen": chosen}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,18 @@ from django.utils import timezone
 from devices import enrolment
 from devices.models import BlankBin, Drive, DriveOrder, ImageRequest, Read, Sighting, Trouble, Writer
 from fulfillment import choosing, operators
-from fulfillment.models import Calendar, Carrier, ImageFetch, Job, LearnedRate, Paper, Shipment
+from fulfillment.models import (
+    Calendar,
+    Carrier,
+    ImageFetch,
+    Job,
+    LearnedRate,
+    Paper,
+    PickUp,
+    Service,
+    Shipment,
+    TransitTime,
+)
 from storefront.models import Alert, MoneyDifference, Product, ProviderEvent
 from tests.copies import copy_in, upload_in
 from tests.gates.pages import World, furnishing, visit
@@ -59,7 +71,12 @@ def rows_of_everything(world: World) -> None:
     client.post("/admin/fulfillment/policychoice/add/", {"name": "earliest-due", "why": "Christmas is near."})
     rows_of_the_fleet(world.plant.writer)
     world.customer().post("/admin/login/", {"username": "nobody", "password": "disc"})
-    client.post(f"/admin/fulfillment/carrier/{Carrier.objects.latest('id').pk}/change/", {"name": "Post and Sons"})
+    carrier = f"/admin/fulfillment/carrier/{Carrier.objects.latest('id').pk}/change/"
+    assert client.post(carrier, {"name": "Post and Sons", **no_rows("special_days")}).status_code == 302
+
+
+def no_rows(*inlines: str) -> dict[str, int]:
+    return {f"{each}-{count}": 0 for each in inlines for count in ("TOTAL_FORMS", "INITIAL_FORMS")}
 
 
 def rows_of_the_fleet(writer: Writer) -> None:
@@ -192,11 +209,7 @@ def add_errors(world: World) -> Any:
 @visit("admin-change-errors", "admin")
 def change_errors(world: World) -> Any:
     url = reverse("admin:devices_writer_change", args=[world.plant.writer.pk])
-    inlines = {
-        f"{each}-{count}": 0
-        for each in ("drives", "printers", "bins", "images")
-        for count in ("TOTAL_FORMS", "INITIAL_FORMS")
-    }
+    inlines = no_rows("drives", "printers", "bins", "images")
     return signed_in().post(url, {"name": "", "address": "http://169.254.169.254/", **inlines})
 
 
@@ -206,11 +219,50 @@ def learned_rate_errors(world: World) -> Any:
     return signed_in().post(url, {"fixed": "0", "fixed_why": ""})
 
 
-@visit("admin-closing-days-errors", "admin")
-def closing_days_errors(world: World) -> Any:
+@visit("admin-calendar-errors", "admin")
+def calendar_errors(world: World) -> Any:
     url = reverse("admin:fulfillment_calendar_change", args=[Calendar.objects.latest("id").pk])
-    forms = {"closing_days-TOTAL_FORMS": 1, "closing_days-INITIAL_FORMS": 0, "closing_days-0-name": "New Year"}
+    forms = {"special_days-TOTAL_FORMS": 1, "special_days-INITIAL_FORMS": 0, "special_days-0-name": "New Year"}
     return signed_in().post(url, {"name": "", "opens": "late", **forms})
+
+
+@visit("admin-calendar-empty", "admin")
+def calendar_empty(world: World) -> Any:
+    Calendar.objects.update(working_days="")
+    return signed_in().get(reverse("admin:fulfillment_calendar_change", args=[Calendar.objects.latest("id").pk]))
+
+
+@visit("admin-calendar-special-days", "admin")
+def calendar_special_days(world: World) -> Any:
+    calendar = Calendar.objects.latest("id")
+    calendar.special_days.create(date=dt.date(2026, 12, 24), name="Christmas Eve")
+    calendar.special_days.create(date=dt.date(2026, 12, 26), name="A rush", works=True)
+    return signed_in().get(reverse("admin:fulfillment_calendar_change", args=[calendar.pk]))
+
+
+@visit("admin-service-errors", "admin")
+def service_errors(world: World) -> Any:
+    url = reverse("admin:fulfillment_service_change", args=[Service.objects.get(key="standard").pk])
+    forms = {"pick_ups-TOTAL_FORMS": 7, "transit_times-TOTAL_FORMS": 2, "pick_ups-0-cut_off": "23:00"}
+    forms |= {"pick_ups-INITIAL_FORMS": 0, "transit_times-INITIAL_FORMS": 0, "pick_ups-0-weekday": "1"}
+    forms |= {"transit_times-0-usual_days": "5", "transit_times-0-most_days": "2"}
+    forms |= {"transit_times-0-usual_percent": "90", "transit_times-0-most_percent": "99"}
+    return signed_in().post(url, {"name": "", **forms, "transit_times-1-country": "FR"})
+
+
+@visit("admin-service-nowhere", "admin")
+def service_nowhere(world: World) -> Any:
+    """It has no transit times."""
+    TransitTime.objects.all().delete()
+    return signed_in().get(reverse("admin:fulfillment_service_change", args=[Service.objects.get(key="express").pk]))
+
+
+@visit("admin-services-undated", "admin")
+def services_undated(world: World) -> Any:
+    """One is never collected, the other goes nowhere."""
+    PickUp.objects.filter(service__key="standard").delete()
+    TransitTime.objects.filter(service__key="express").delete()
+    return signed_in().get("/admin/fulfillment/service/")
 
 
 @visit("admin-popup", "admin")

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from fulfillment.models import PlanRun, Service, Shipment
+from fulfillment.models import PlanRun, Shipment, TransitTime
 from storefront.models import Order, Payment, Product
 from tests.scene import Plant, make_title
 from tests.storefront.shopping import BUYER, enter, only_order, pay, problem_of, put, review, to_hosted_page
@@ -95,7 +95,7 @@ def test_a_date_that_nothing_makes_is_told_with_the_earliest(client: Client, pro
 
 
 def test_a_service_that_does_not_go_there_is_refused(client: Client, product: Product) -> None:
-    Service.objects.filter(key="express").update(transit_days_abroad=None)
+    TransitTime.objects.exclude(country="DE").filter(service__key="express").delete()
     put(client, product)
     answer = enter(client, country="FR", postal_code="75001", city="Paris", service="express")
     assert "doesn't go to that country" in problem_of(answer, "service")

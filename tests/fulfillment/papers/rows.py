@@ -18,9 +18,8 @@ NOW = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
 def shipment(reference: str = "S-4K7P2M9X", **address: str) -> Shipment:
     carrier, _ = Carrier.objects.get_or_create(name="Testpost")
     service, _ = Service.objects.get_or_create(
-        key="snail", defaults={"carrier": carrier, "name": "Snail", "cut_off": dt.time(16), "transit_days": 2,
-                               "price_minor": 490},
-    )  # fmt: skip
+        key="snail", defaults={"carrier": carrier, "name": "Snail", "price_minor": 490}
+    )
     fields = {
         "name": "Éloïse Lefèvre", "line1": "12 rue de la Paix", "postal_code": "75002", "city": "Paris", "country": "FR"
     }  # fmt: skip
