@@ -116,7 +116,7 @@ WEEKDAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturd
 
 
 class Migration(migrations.Migration):
-    dependencies = [("fulfillment", "0007_stock")]
+    dependencies = [("fulfillment", "0008_counted_discs")]
 
     operations = [
         special_day("calendar"),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -37,7 +38,7 @@ def test_a_message_under_way_does_not_end_the_worker(redis: tuple[subprocess.Pop
     """Celery's cleaning up may come to a channel last. What it does not expect then ends the process."""
     server, address = redis
     with app.connection_for_read(url=address) as connection:
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         queue = connection.SimpleQueue("ticks", channel=channel)
         queue.put({})
         queue.get(timeout=5)
