@@ -29,18 +29,13 @@ class _Part:
 
 def give_out(queue: Queue, fits: Fits, now: float) -> list[Laid]:
     """Gives everything out that can be made: it is little, and a better plan would have to know better."""
-    groups = [group for group in queue.groups.values() if _is_made(group, now)]
+    groups = [group for group in queue.groups.values() if group.entries[0].is_made(now)]
     groups.sort(key=lambda group: (-min((fit[1] for fit in fits.of(group)), default=0.0), group.rank))
     parts = _searched(groups, fits, now) if len(queue) <= MOST_JOBS else None
     given: list[Laid] = []
     for part in parts if parts is not None else _dealt(groups, fits, now):
         given += _give(queue, part, now)
     return given
-
-
-def _is_made(group: Group, now: float) -> bool:
-    ready = group.entries[0].job.image_ready_at
-    return ready is not None and ready <= now
 
 
 def _usable(group: Group, fits: Fits) -> list[Fit]:
@@ -107,6 +102,8 @@ def _give(queue: Queue, part: _Part, now: float) -> list[Laid]:
     for entry in list(part.group.entries):
         if copies <= 0:
             break
+        if not entry.is_made(now):
+            continue
         mine = min(copies, entry.left)
         given.append(give(queue, entry, part.station, mine, now))
         copies -= mine

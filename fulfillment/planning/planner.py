@@ -124,8 +124,8 @@ class Planner:
         given: list[Laid] = []
         later: list[Laid] = []
         for one in sorted(laid, key=lambda one: one.slots[0].start):
-            station, job = one.station, one.entry.job
-            if job.image_ready_at is None or job.image_ready_at > now:
+            station = one.station
+            if not one.entry.is_made(now):
                 continue
             room = 0 if station.view.silent else len(station.free) * ROUNDS - station.outstanding
             # An image that must be fetched is asked for so much sooner: then it is there when the drive is.

@@ -112,14 +112,13 @@ class Pull:
         """Puts the groups that have a new first job where they stand now."""
         changed = self._queue.changed
         for group in list(changed):
-            ready = group.entries[0].job.image_ready_at
-            if ready is not None and ready <= now:
+            if group.entries[0].is_made(now):
                 shelf = self._shelves.setdefault(group.bin, _Shelf())
                 heappush(shelf.heap, (group.rank, next(self._numbers), group))
                 del changed[group]
 
     def _take(self, station: Station, room: int, now: float) -> list[Laid]:
-        for group in self._choices(station):
+        for group in self._choices(station, now):
             format_ = group.format
             rounds = int(self.bound * SHARE / station.seconds(format_, group.bytes))
             wanted = len(station.places[format_]) * max(1, min(ROUNDS, rounds))
@@ -131,7 +130,7 @@ class Pull:
                 return taken
         return []
 
-    def _choices(self, station: Station) -> list[Group]:
+    def _choices(self, station: Station, now: float) -> list[Group]:
         near, far = self._turn.get(station.id, ([], []))
         writes = self._writes.get(station.id)
         if writes is not None and writes.entries and writes.bin in near:
@@ -139,13 +138,13 @@ class Pull:
         tops = [top for bin_ in near if (top := self._top(bin_, station)) is not None]
         tops.sort(key=lambda group: group.rank)
         late = bool(tops) and station.image_at(tops[0].image, tops[0].bytes, 0.0) > station.soonest
-        if late and (here := self._here(station, near)) is not None:
+        if late and (here := self._here(station, near, now)) is not None:
             return [here]
         if tops:
             return tops
         return [top for bin_ in far if (top := self._top(bin_, station)) is not None]
 
-    def _here(self, station: Station, near: list[Bin]) -> Group | None:
+    def _here(self, station: Station, near: list[Bin], now: float) -> Group | None:
         """What lies here and may be taken, the most discs first: its link is behind its drives.
 
         A set has no order of its own: of as many discs the image's name decides.
@@ -155,7 +154,7 @@ class Pull:
         for image in station.cached:
             for bin_ in near:
                 group = groups.get((image, bin_[0]))
-                if group is None or group.bin != bin_:
+                if group is None or group.bin != bin_ or not group.entries[0].is_made(now):
                     continue
                 if best is None or (group.left, group.image) > (best.left, best.image):
                     best = group
@@ -172,7 +171,7 @@ class Pull:
         """Discs for the group's first jobs; those that went wrong here before are made elsewhere."""
         chosen: list[tuple[Entry, int]] = []
         for entry in group.entries:
-            if station.id in entry.job.avoid and self._is_made_elsewhere(entry, group):
+            if not entry.is_made(now) or (station.id in entry.job.avoid and self._is_made_elsewhere(entry, group)):
                 continue
             part = min(entry.left, copies)
             chosen.append((entry, part))

@@ -29,6 +29,10 @@ class Entry:
     number: int = 0
     """Settles equal ranks, and spares the rest of a comparison."""
 
+    def is_made(self, now: float) -> bool:
+        """Whether its image is."""
+        return self.job.image_ready_at is not None and self.job.image_ready_at <= now
+
     def __lt__(self, other: Entry) -> bool:
         return self.rank < other.rank
 

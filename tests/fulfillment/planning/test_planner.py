@@ -120,6 +120,13 @@ def test_after_a_bad_disc_the_next_try_goes_to_another_writer_if_there_is_one() 
     assert [each.writer for each in plan(Snapshot((again,), (bad,)), FIRST_COME, 0.0).assignments] == ["bad"]
 
 
+def test_a_deep_queue_leaves_what_is_not_made_yet_alone_though_its_image_lies_there() -> None:
+    fleet = (writer("w", cached=("image-b",)),)
+    jobs = (job("deep", copies=2000), job("unmade", "image-b", copies=900, image_ready_at=900.0))
+    decided = plan(Snapshot(jobs, fleet), FIRST_COME, 0.0)
+    assert {share.job for each in decided.assignments for share in each.shares} == {"deep"}
+
+
 def test_the_projection_counts_discs_that_are_under_way() -> None:
     going = Snapshot((), (writer("w"),), under_way={"going": 77.0})
     assert project(going, FIRST_COME, 0.0).finishes == {"going": 77.0}
