@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from django.db.models import Exists, OuterRef
 
 from fulfillment.models import PlanRun, Shipment
 from fulfillment.planning.model import DriveView, Projection, Rates, Snapshot, WriterView
-from fulfillment.planning.planner import project
 from fulfillment.planning.policies import Policy
+from fulfillment.planning.projection import project
 
 FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promise
 KEPT: Final = dt.timedelta(hours=3)  # longer than a payment page is open; for ever if a promise stands on it
@@ -26,7 +26,7 @@ def reckon(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRu
         at=now,
         policy=policy.name,
         snapshot=_plain(asdict(snapshot)),
-        projection=_plain(asdict(projection)),
+        projection=_plain(asdict(replace(projection, forecasts={}))),  # they can be reckoned again from the snapshot
         milliseconds=(time.perf_counter() - began) * 1000,
     )
     return run, projection
@@ -44,6 +44,7 @@ def read(run: PlanRun) -> Projection:
         finishes=stored["finishes"],
         writers=tuple(_writer(writer) for writer in stored["writers"]),
         blanks_until=stored.get("blanks_until", {}),
+        ahead=stored.get("ahead", {}),
     )
 
 

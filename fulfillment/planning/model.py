@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fulfillment.planning.forecast import Forecast
+
 
 class Wait(StrEnum):
     """Why a job has no disc under way; the keyword is what rows keep and pages explain."""
@@ -166,3 +168,7 @@ class Projection:
     writers: tuple[WriterView, ...]
     blanks_until: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By writer and format: when the work that is planned takes the last blank. What lasts longer has no entry."""
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    """The same finishes, with what chance adds to them."""
+    ahead: Mapping[str, float] = field(default_factory=dict)
+    """By format: how much all of this work adds to the doubt about what comes after it (`forecast.doubt_of`)."""

@@ -14,8 +14,7 @@ from math import inf
 from typing import Final
 
 from fulfillment.planning import finish
-from fulfillment.planning.blanks import runs_out
-from fulfillment.planning.model import Ahead, Assignment, Placement, Plan, Projection, Share, Snapshot, Wait
+from fulfillment.planning.model import Ahead, Assignment, Plan, Share, Snapshot, Wait
 from fulfillment.planning.policies import Policy
 from fulfillment.planning.pull import Pull
 from fulfillment.planning.queue import Entry, Queue
@@ -157,26 +156,6 @@ def plan(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     return replace(decided, waits={**waits, **decided.waits})
 
 
-def project(snapshot: Snapshot, policy: Policy, now: float, *, split: bool = False) -> Projection:
-    """The same pass, followed to its end: when each job's last disc is verified, and how the fleet stands then."""
-    planner = planner_of(snapshot, policy, now)
-    laid, _ = planner.follow(now, split=split)
-    placed: dict[str, int] = defaultdict(int)
-    ends: dict[str, float] = {}
-    for one in laid:
-        job = one.entry.job.id
-        placed[job] += len(one.slots)
-        ends[job] = max(ends.get(job, now), *(slot.finish for slot in one.slots))
-    finishes = dict(snapshot.under_way)
-    for view in snapshot.jobs:
-        if placed[view.id] == view.copies:
-            finishes[view.id] = max(ends[view.id], finishes.get(view.id, now))
-        else:
-            finishes.pop(view.id, None)
-    left = tuple(station.left() for station in planner.stations)
-    return Projection(finishes, left, runs_out(snapshot.writers, _placements(laid), now))
-
-
 def _assignments(given: Sequence[Laid]) -> tuple[Assignment, ...]:
     chosen: dict[tuple[str, str, str, str | None], dict[str, int]] = {}
     for one in given:
@@ -211,14 +190,3 @@ def _ahead(later: Sequence[Laid], given: Sequence[Laid]) -> tuple[Ahead, ...]:
         images.add(image)
         ahead.append(Ahead(writer, image, one.entry.job.id, one.slots[0].start))
     return tuple(ahead)
-
-
-def _placements(laid: Iterable[Laid]) -> list[Placement]:
-    return [
-        Placement(
-            one.entry.job.id, one.entry.group.image, one.entry.group.format, one.station.id,
-            one.station.view.drives[slot.drive].id, slot.start, slot.finish,
-        )
-        for one in laid
-        for slot in one.slots
-    ]  # fmt: skip

@@ -1,20 +1,125 @@
-"""When work will be ready, from a stored roll-forward. Pure; the only source of any date shown."""
+"""When work will be ready, from a roll-forward of the real planner. Pure; the only source of any date shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Final
 
-from fulfillment.planning.model import JobView, Projection, Snapshot
-from fulfillment.planning.planner import project
-from fulfillment.planning.policies import FirstCome
+from fulfillment.planning.blanks import runs_out
+from fulfillment.planning.forecast import Chance, Forecast, doubt_of
+from fulfillment.planning.model import JobView, Placement, Projection, Snapshot, WriterView
+from fulfillment.planning.planner import planner_of
+from fulfillment.planning.policies import FirstCome, Policy
+from fulfillment.planning.stations import Laid, Slot
+
+CHANCE: Final = Chance()  # until the plant's own discs say more
+MOMENT: Final = 1.0  # seconds: what is all but done
 
 
-def quote(standing: Projection, wanted: Sequence[JobView], now: float) -> float | None:
-    """When `wanted` would be made if it queued behind everything projected; None if some of it can't be.
+def project(
+    snapshot: Snapshot, policy: Policy, now: float, *, chance: Chance = CHANCE, split: bool = False
+) -> Projection:
+    """The planner's pass over the whole queue, followed to its end: when each job's last disc is verified, and how the
+    fleet stands then. split: every job goes to as many writers as finish it soonest."""
+    planner = planner_of(snapshot, policy, now)
+    laid, _ = planner.follow(now, split=split)
+    slots: dict[str, list[Slot]] = defaultdict(list)
+    for one in laid:
+        slots[one.entry.job.id] += one.slots
+    finishes = dict(snapshot.under_way)
+    for view in snapshot.jobs:
+        if len(slots[view.id]) == view.copies:
+            finishes[view.id] = max(finishes.get(view.id, now), *(slot.finish for slot in slots[view.id]))
+        else:
+            finishes.pop(view.id, None)
+    lines = _Lines(snapshot.writers, laid, now)
+    formats = {view.id: view.format for view in snapshot.jobs}
+    forecasts = {
+        job: _forecast(slots[job], formats.get(job, ""), finish, lines, now, chance) for job, finish in finishes.items()
+    }
+    left = tuple(station.left() for station in planner.stations)
+    blanks_until = runs_out(snapshot.writers, _placements(laid), now)
+    return Projection(finishes, left, blanks_until, forecasts, lines.ahead_of_all())
+
+
+def quote(standing: Projection, wanted: Sequence[JobView], now: float, *, chance: Chance = CHANCE) -> Forecast | None:
+    """When `wanted` would all be made if it queued behind everything projected; None if some of it can't be.
 
     Costs its own discs only: the queue's work already stands in the drives' `free_at`.
     """
-    finishes = project(Snapshot(tuple(wanted), standing.writers), FirstCome(), now, split=True).finishes
-    if len(finishes) < len(wanted):
+    own = project(Snapshot(tuple(wanted), standing.writers), FirstCome(), now, chance=chance, split=True)
+    if len(own.forecasts) < len(wanted) or not wanted:
         return None
-    return max(finishes.values(), default=now)
+    last = max(wanted, key=lambda job: own.finishes[job.id])
+    found = own.forecasts[last.id]
+    return Forecast(
+        found.at,
+        found.start,
+        doubt_of(standing.ahead.get(last.format, 0.0), found.start, chance),
+        found.disc,
+        found.last,
+        found.earlier,
+        chance,
+    )
+
+
+def _forecast(
+    slots: Sequence[Slot], format_: str, finish: float, lines: _Lines, now: float, chance: Chance
+) -> Forecast:
+    """Its end is that of its last discs, which end within half a disc's time of each other."""
+    longest = max(slots, key=lambda slot: slot.finish, default=None)
+    if longest is None or finish > longest.finish:  # its last discs are under way already
+        return Forecast(now, 0.0, 0.0, max(finish - now, MOMENT), 1, 0, chance)
+    begun = max(slot.start for slot in slots)
+    nearly = (longest.start + longest.finish) / 2
+    last = [slot for slot in slots if slot.finish >= nearly]
+    disc = sum(slot.finish - slot.start for slot in last) / len(last)
+    start = max(0.0, finish - disc - now)  # without chance, it is ready when the roll-forward says
+    doubt = doubt_of(lines.ahead(format_, begun), start, chance)
+    return Forecast(now, start, doubt, disc, len(last), len(slots) - len(last), chance)
+
+
+class _Lines:
+    """For each format, the discs on all drives that take it, as if these had one line: what is ahead of an instant.
+
+    A drive that is free takes the next disc whichever it is, so what one disc takes longer is shared by all of them.
+    """
+
+    def __init__(self, writers: Sequence[WriterView], laid: Iterable[Laid], now: float) -> None:
+        on: dict[str, list[Slot]] = defaultdict(list)
+        for one in laid:
+            on[one.station.id] += one.slots
+        self._starts: dict[str, list[float]] = {}
+        self._sums: dict[str, list[float]] = {}
+        self._under_way: dict[str, float] = {}
+        self._shared: dict[str, int] = {}
+        for format_ in frozenset[str]().union(*(writer.formats for writer in writers)):
+            able = [writer for writer in writers if format_ in writer.formats]
+            drives = [drive for writer in able for drive in writer.drives if format_ in drive.formats]
+            slots = sorted((slot.start, slot.finish) for writer in able for slot in on[writer.id])
+            self._starts[format_] = [start for start, _ in slots]
+            self._sums[format_] = list(accumulate(((finish - start) ** 2 for start, finish in slots), initial=0.0))
+            self._under_way[format_] = sum(max(0.0, drive.free_at - now) ** 2 for drive in drives)
+            self._shared[format_] = len(drives) ** 2
+
+    def ahead(self, format_: str, instant: float) -> float:
+        """Squares of all disc times that begin before it, over the square of the drives."""
+        before = bisect_left(self._starts[format_], instant)
+        return (self._under_way[format_] + self._sums[format_][before]) / self._shared[format_]
+
+    def ahead_of_all(self) -> Mapping[str, float]:
+        return {format_: self.ahead(format_, float("inf")) for format_ in self._starts}
+
+
+def _placements(laid: Iterable[Laid]) -> list[Placement]:
+    return [
+        Placement(
+            one.entry.job.id, one.entry.group.image, one.entry.group.format, one.station.id,
+            one.station.view.drives[slot.drive].id, slot.start, slot.finish,
+        )
+        for one in laid
+        for slot in one.slots
+    ]  # fmt: skip

@@ -23,6 +23,7 @@ from fulfillment.planning.model import JobView, Wait
 from fulfillment.planning.queue import Entry, Group, Queue
 from fulfillment.planning.stations import Fit, Fits, Laid, Station
 
+PATIENCE: Final = 5.0  # disc times that a job waits for a writer that has spoilt none of its discs
 FETCH_WEIGHT: Final = 6.0
 """A fetch counts so often its time: it costs the other writers' links and somebody's place in a cache as well."""
 
@@ -64,7 +65,7 @@ class Roll:
         if job.image_ready_at is None:
             return Wait.IMAGE
         made_at = max(self._now, job.image_ready_at)
-        trusted = [fit for fit in fits if fit[0].id not in job.avoid] or fits if job.avoid else fits
+        trusted = self._trusted(entry, fits, made_at) if job.avoid else fits
         if self._open_only and self._open.isdisjoint(self._fits.names(group.format)):
             short = not _has_blanks(fits, group.format, entry.left)
             wait = Wait.BLANKS if short else Wait.DRIVE
@@ -73,6 +74,16 @@ class Roll:
         if left:
             return Wait.BLANKS
         return Wait.DRIVE if made_at <= self._now else Wait.IMAGE
+
+    def _trusted(self, entry: Entry, fits: list[Fit], made_at: float) -> list[Fit]:
+        """Where none of its discs went wrong, unless that is far later: one bad disc says little of a writer."""
+        group, avoid = entry.group, entry.job.avoid
+        others = [fit for fit in fits if fit[0].id not in avoid]
+        if not others:
+            return fits
+        sooner, at_once = soonest(group, entry.left, fits, made_at)
+        _, later = soonest(group, entry.left, others, made_at)
+        return fits if sooner and later > at_once + PATIENCE * sooner[1] else others
 
     def _lay_discs(self, entry: Entry, trusted: list[Fit], fits: list[Fit], made_at: float, few: bool) -> int:
         """Returns how many have no place."""

@@ -16,13 +16,14 @@ from time import perf_counter
 from typing import Any, Final
 
 from fulfillment.planning.demand import NEVER, asked
-from fulfillment.planning.model import JobView
+from fulfillment.planning.model import JobView, Snapshot
 from fulfillment.planning.planner import Planner
 from fulfillment.planning.policies import Policy
 from fulfillment.planning.queue import Queue
 from fulfillment.planning.ranks import full_rank
+from fulfillment.simulation.foresight import Foresight
 from fulfillment.simulation.units import Fetch, Unit, unit_of
-from fulfillment.simulation.workload import Image, Order, Workload
+from fulfillment.simulation.workload import Image, Line, Order, Workload
 
 LOOK: Final = 300.0  # seconds before a drive is free in which the planner may give it something
 TICK: Final = 10.0  # seconds between two ticks: what happens in between is planned together
@@ -57,13 +58,22 @@ class Tally:
     ticks: int = 0
     tick_seconds: float = 0.0
     longest_ticks: list[float] = field(default_factory=list)
+    promised: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of each order of which something could be said: by when it is ready, at each of `calibration.LEVELS`."""
+    projection_seconds: float = 0.0
 
 
 class Engine:
-    """`told` gets each event of the run, in the contract's words."""
+    """`told` gets each event of the run, in the contract's words. `foresight` says by when each order is to be ready;
+    without it nothing is promised, and the run is sooner done."""
 
     def __init__(
-        self, workload: Workload, policy: Policy, seed: int, told: Callable[[Event], None] = lambda event: None
+        self,
+        workload: Workload,
+        policy: Policy,
+        seed: int,
+        told: Callable[[Event], None] = lambda event: None,
+        foresight: Foresight | None = None,
     ) -> None:
         self._workload = workload
         self._policy = policy
@@ -89,6 +99,7 @@ class Engine:
         self._last_tick = -TICK
         self._news = True
         self._in_vain = False
+        self._foresight = foresight
         self.tally = Tally()
 
     def run(self) -> Tally:
@@ -160,25 +171,43 @@ class Engine:
     def _order_comes(self, now: float, number: int, order: Order) -> None:
         self._tell(now, "order", order=order.id)
         self._left[order.id] = sum(line.copies for line in order.lines)
+        wanted = [self._job(order, number, place, line) for place, line in enumerate(order.lines)]
+        self._foresee(order, wanted, now)
         began = perf_counter()
-        for place, line in enumerate(order.lines):
-            image = self._images[line.image]
-            job = JobView(
-                id=f"{order.id}/{place}",
-                image=image.id,
-                bytes=image.bytes,
-                format=image.format,
-                copies=line.copies,
-                received_at=order.at,
-                sequence=number * 1000 + place,
-                priority=1 if order.priority == "high" else 0,
-                due=order.due,
-                work=line.copies * self._work(image),
-            )
+        for job in wanted:
             self._jobs[job.id] = job
             self._order_of[job.id] = order
             self._queue.add(job, full_rank(self._policy, job))
         self.tally.tick_seconds += perf_counter() - began
+
+    def _job(self, order: Order, number: int, place: int, line: Line) -> JobView:
+        image = self._images[line.image]
+        return JobView(
+            id=f"{order.id}/{place}",
+            image=image.id,
+            bytes=image.bytes,
+            format=image.format,
+            copies=line.copies,
+            received_at=order.at,
+            sequence=number * 1000 + place,
+            priority=1 if order.priority == "high" else 0,
+            due=order.due,
+            work=line.copies * self._work(image),
+        )
+
+    def _foresee(self, order: Order, wanted: Sequence[JobView], now: float) -> None:
+        """What the shop says before the order is paid, when it is in no queue yet."""
+        if self._foresight is None:
+            return
+        began = perf_counter()
+        said = self._foresight.promise(order.id, wanted, self._seen, self._policy, now)
+        if said is not None:
+            self.tally.promised[order.id] = said
+        self.tally.projection_seconds += perf_counter() - began
+
+    def _seen(self, now: float) -> Snapshot:
+        jobs = tuple(replace(entry.job, copies=entry.left) for entry in self._queue.entries.values())
+        return Snapshot(jobs, tuple(unit.seen(now) for unit in self._units.values() if not unit.is_out))
 
     def _work(self, image: Image) -> float:
         """Seconds of a disc on the fleet's average drive."""
@@ -198,6 +227,8 @@ class Engine:
         running = unit.end(drive, now)
         order = self._order_of[running.job]
         self._stirred[unit.spec.id] = unit
+        if self._foresight:
+            self._foresight.disc_ended(running.job, now - running.began, running.expected - running.began, good, now)
         facts = {"writer": unit.spec.id, "drive": f"d{drive + 1}", "image": running.image.id, "ok": good}
         self.tally.makespan = max(self.tally.makespan, now)
         if not good:
@@ -213,6 +244,8 @@ class Engine:
         self._left[order.id] -= 1
         if not self._left[order.id]:
             self.tally.done[order.id] = now
+            if self._foresight:
+                self._foresight.order_done(order.id, now)
 
     def _wait_again(self, jobs: Iterable[str], avoid: str | None = None) -> None:
         """Discs that were given out and must be made after all."""
@@ -307,7 +340,9 @@ class Engine:
             seconds = spec.load_s + image.bytes / spec.write_rate[image.format] + spec.print_s
             if spec.verify:
                 seconds += image.bytes / spec.verify_rate[image.format]
-            unit.begin(drive, write, seconds, now)
+            running = unit.begin(drive, write, seconds, now)
+            if self._foresight:
+                self._foresight.disc_began(running.job, seconds, now)
             sigma = self._workload.write_time_sigma
             really = seconds * self._random.lognormvariate(-sigma * sigma / 2, sigma) if sigma else seconds
             good = not spec.bad_disc_probability or self._random.random() >= spec.bad_disc_probability

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
+from fulfillment.planning.calibration import LEVELS
 from fulfillment.simulation.engine import Tally
 from fulfillment.simulation.workload import Order, Workload
+
+PROMISED: Final = tuple(f"p{100 * level:.0f}" for level in LEVELS)
 
 
 def result(workload: Workload, policy: str, seed: int, tally: Tally) -> dict[str, Any]:
@@ -30,14 +33,15 @@ def result(workload: Workload, policy: str, seed: int, tally: Tally) -> dict[str
         "late_fraction": sum(_is_late(order, tally) for order in with_due) / len(with_due) if with_due else 0.0,
         "ticks": tally.ticks,
         "tick_seconds": tally.tick_seconds,
-        "projection_seconds": 0.0,
+        "projection_seconds": tally.projection_seconds,
     }
 
 
 def _order(order: Order, tally: Tally) -> dict[str, Any]:
-    """`promise`: none while the simulation makes no projection."""
-    done = tally.done.get(order.id)
-    return {"id": order.id, "at": order.at, "done": done, "late": _is_late(order, tally), "promise": None}
+    """`promise`: none where nobody could say, or nobody was asked."""
+    done, promised = tally.done.get(order.id), tally.promised.get(order.id)
+    promise = dict(zip(PROMISED, promised, strict=True)) if promised else None
+    return {"id": order.id, "at": order.at, "done": done, "late": _is_late(order, tally), "promise": promise}
 
 
 def _is_late(order: Order, tally: Tally) -> bool:

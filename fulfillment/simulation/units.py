@@ -28,6 +28,7 @@ class Write:
 class Running:
     image: Image
     job: str
+    began: float
     expected: float
     """When it ends, as far as the planner can know."""
 
@@ -74,7 +75,7 @@ class Unit:
 
     def begin(self, drive: int, write: Write, seconds: float, now: float) -> Running:
         image = write.image
-        running = self.drives[drive] = Running(image, write.jobs.popleft(), now + seconds)
+        running = self.drives[drive] = Running(image, write.jobs.popleft(), now, now + seconds)
         if not write.jobs:
             self.writes.remove(write)
         if image.format in self.blanks:
@@ -143,7 +144,17 @@ class Unit:
 
     def resync(self, now: float) -> None:
         """Tells the planner's station how things really are."""
-        station = self.station
+        self._set(self.station, now)
+        self.astray = False
+
+    def seen(self, now: float) -> WriterView:
+        """How things really are, for somebody else."""
+        station = Station(self.station.view, now)
+        station.cached = set(self.cache)
+        self._set(station, now)
+        return station.left()
+
+    def _set(self, station: Station, now: float) -> None:
         station.free = [max(now, drive.expected) if drive else now for drive in self.drives]
         station.link_free, station.coming = now, {}
         if self.fetch is not None:
@@ -156,7 +167,6 @@ class Unit:
             station.outstanding += len(write.jobs)
             station.lay(image.id, image.bytes, image.format, len(write.jobs), now)
         station.refresh()
-        self.astray = False
 
 
 def unit_of(spec: Writer, images: Mapping[str, Image]) -> Unit:

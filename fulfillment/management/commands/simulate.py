@@ -14,6 +14,7 @@ from fulfillment import choosing
 from fulfillment.guarded import Guarded
 from fulfillment.planning.policies import BUILT_IN
 from fulfillment.simulation.engine import Engine, Event
+from fulfillment.simulation.foresight import Foresight
 from fulfillment.simulation.reading import WorkloadError, read
 from fulfillment.simulation.result import result
 from fulfillment.simulation.workload import Workload
@@ -51,7 +52,7 @@ class Command(BaseCommand):
                     events.write(json.dumps(event) + "\n")
 
             policy = Guarded(choosing.load(path), path, _refuse)
-            tally = Engine(workload, policy, options["seed"], told).run()
+            tally = Engine(workload, policy, options["seed"], told, Foresight()).run()
             summary = result(workload, policy.name, options["seed"], tally)
             json.dump(summary, out)
             out.write("\n")

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 
 from fulfillment.planning.model import Snapshot
-from fulfillment.planning.planner import project
 from fulfillment.planning.policies import FirstCome
+from fulfillment.planning.projection import project
 from tests.fulfillment.planning.fleets import job, snapshots, writer
 
 FIRST_COME = FirstCome()

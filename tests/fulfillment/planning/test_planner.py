@@ -8,8 +8,9 @@ from hypothesis import given
 from fulfillment.planning import pull
 from fulfillment.planning.cost import disc_seconds
 from fulfillment.planning.model import Share, Snapshot, Wait
-from fulfillment.planning.planner import ROUNDS, plan, project
+from fulfillment.planning.planner import ROUNDS, plan
 from fulfillment.planning.policies import FirstCome
+from fulfillment.planning.projection import project
 from tests.fulfillment.planning.fleets import MB, job, rates, snapshots, writer
 
 FIRST_COME = FirstCome()
@@ -115,7 +116,8 @@ def test_a_job_whose_image_is_being_made_is_projected_but_not_sent() -> None:
 
 def test_after_a_bad_disc_the_next_try_goes_to_another_writer_if_there_is_one() -> None:
     bad, other = writer("bad", cached=("image-a",)), writer("other", speed=2 * MB)
-    again = job("again", avoid=("bad",))
+    again, busy = job("again", avoid=("bad",)), writer("other", busy_until=9000.0)
+    assert [each.writer for each in plan(Snapshot((again,), (bad, busy)), FIRST_COME, 0.0).assignments] == ["bad"]
     assert [each.writer for each in plan(Snapshot((again,), (bad, other)), FIRST_COME, 0.0).assignments] == ["other"]
     assert [each.writer for each in plan(Snapshot((again,), (bad,)), FIRST_COME, 0.0).assignments] == ["bad"]
 

@@ -1,33 +1,67 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fulfillment.planning.calibration import LEVELS
+from fulfillment.planning.forecast import Chance
 from fulfillment.planning.model import Snapshot
-from fulfillment.planning.planner import project
 from fulfillment.planning.policies import FirstCome
-from fulfillment.planning.projection import quote
+from fulfillment.planning.projection import project, quote
 from tests.fulfillment.planning.fleets import job, snapshots, writer
+
+CERTAIN = Chance(sigma=0.0, bad=0.0, again=0.0, level=0.0)
 
 
 def test_a_quote_queues_behind_all_that_is_projected() -> None:
     fleet = (writer("w", drives=2, cached=("image-a",)),)
     empty = project(Snapshot((), fleet), FirstCome(), 0.0)
     full = project(Snapshot((job("queue", copies=10),), fleet), FirstCome(), 0.0)
-    alone, behind = quote(empty, [job("mine")], 0.0), quote(full, [job("mine")], 0.0)
+    alone, behind = (quote(standing, [job("mine")], 0.0, chance=CERTAIN) for standing in (empty, full))
     assert alone is not None
     assert behind is not None
-    assert behind == full.finishes["queue"] + alone
+    assert behind.ready(0.97) == pytest.approx(full.finishes["queue"] + alone.ready(0.97))
 
 
 def test_what_nobody_can_write_gets_no_date() -> None:
     standing = project(Snapshot((), (writer("w"),)), FirstCome(), 0.0)
     assert quote(standing, [job("film", format="bd")], 0.0) is None
+    assert quote(standing, [], 0.0) is None
 
 
 @given(snapshots(), st.integers(1, 5))
 def test_more_copies_are_never_quoted_sooner(snapshot: Snapshot, copies: int) -> None:
     standing = project(snapshot, FirstCome(), 0.0)
-    fewer = quote(standing, [job("mine", copies=copies)], 0.0)
-    more = quote(standing, [job("mine", copies=copies + 1)], 0.0)
-    assert more is None or (fewer is not None and fewer <= more)
+    fewer = quote(standing, [job("mine", copies=copies)], 0.0, chance=CERTAIN)
+    more = quote(standing, [job("mine", copies=copies + 1)], 0.0, chance=CERTAIN)
+    assert more is None or (fewer is not None and fewer.ready(0.5) <= more.ready(0.5) + 1e-6)
+
+
+@pytest.mark.parametrize("drives", [1, 2, 3, 8])
+def test_more_copies_are_hardly_ever_quoted_sooner_whatever_chance_adds(drives: int) -> None:
+    standing = project(Snapshot((job("queue", copies=7),), (writer("w", drives=drives),)), FirstCome(), 0.0)
+    quotes = [quote(standing, [job("mine", copies=copies)], 0.0) for copies in range(1, 40)]
+    for level in LEVELS:
+        dates = [found.ready(level) for found in quotes if found]
+        assert len(dates) == 39
+        assert all(later >= 0.95 * sooner for sooner, later in pairwise(dates))
+
+
+@given(snapshots())
+def test_without_chance_each_job_is_ready_when_the_roll_forward_says(snapshot: Snapshot) -> None:
+    found = project(snapshot, FirstCome(), 0.0, chance=CERTAIN)
+    assert found.forecasts.keys() == found.finishes.keys()
+    for name, finish in found.finishes.items():
+        for level in LEVELS:
+            assert found.forecasts[name].ready(level) == pytest.approx(max(finish, 1.0), abs=0.1)
+
+
+@given(snapshots())
+def test_what_is_behind_more_work_is_less_certain(snapshot: Snapshot) -> None:
+    found = project(snapshot, FirstCome(), 0.0)
+    for forecast in found.forecasts.values():
+        assert forecast.ready(0.5) <= forecast.ready(0.9) <= forecast.ready(0.97)
+        assert forecast.doubt >= forecast.chance.level * forecast.start

@@ -67,8 +67,8 @@ def test_remedies_for_too_few_blanks(
 
 def test_a_writer_where_a_disc_went_wrong_is_used_before_a_job_waits_for_blanks() -> None:
     again = job("again", copies=3, avoid=("bad",))
-    assert place(again, fast("bad", 9), slow("other", 3)) == ({"other": 3}, Wait.DRIVE)
-    assert place(again, fast("bad", 9), slow("other", 1)) == ({"bad": 2, "other": 1}, Wait.DRIVE)
+    assert place(again, fast("bad", 9), fast("other", 3)) == ({"other": 3}, Wait.DRIVE)
+    assert place(again, fast("bad", 9), fast("other", 1)) == ({"bad": 2, "other": 1}, Wait.DRIVE)
 
 
 def test_blanks_that_an_earlier_job_takes_are_not_there_for_a_later_one() -> None:

@@ -1,0 +1,57 @@
+"""What discs and orders of late say of chance: running figures that a forecast is made with. Pure but for its state.
+
+Each begins as a prior that counts for so many cases, and then follows the cases with a memory of bounded length.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Final
+
+from fulfillment.planning.forecast import Chance, Forecast
+
+DISCS: Final = 400.0
+TRIES: Final = 50.0
+ORDERS: Final = 200.0
+PRIOR: Final = Chance()
+PRIOR_DISCS: Final = 50.0
+PRIOR_TRIES: Final = 5.0
+PRIOR_ORDERS: Final = 10.0
+
+
+class _Mean:
+    """A running mean with a prior; what is older than `memory` cases fades."""
+
+    def __init__(self, prior: float, weight: float, memory: float) -> None:
+        self.value, self._weight, self._memory = prior, weight, memory
+
+    def add(self, value: float) -> None:
+        self._weight = min(self._weight + 1, self._memory)
+        self.value += (value - self.value) / self._weight
+
+
+class Experience:
+    def __init__(self) -> None:
+        self._square = _Mean(PRIOR.sigma**2, PRIOR_DISCS, DISCS)
+        self._bad = _Mean(PRIOR.bad, PRIOR_DISCS, DISCS)
+        self._again = _Mean(PRIOR.again, PRIOR_TRIES, TRIES)
+        self._off = _Mean(PRIOR.level**2, PRIOR_ORDERS, ORDERS)
+
+    @property
+    def chance(self) -> Chance:
+        return Chance(self._square.value**0.5, self._bad.value, self._again.value, self._off.value**0.5)
+
+    def disc_ended(self, ratio: float, good: bool) -> None:
+        """ratio: the time it took over the time that was expected."""
+        self._square.add(log(ratio) ** 2)
+        self._bad.add(0.0 if good else 1.0)
+
+    def tried_again(self, waited: float) -> None:
+        """waited: from a bad disc's end to the beginning of the one in its place, in disc times."""
+        self._again.add(waited)
+
+    def order_done(self, forecast: Forecast, done: float) -> None:
+        """Only an order that waits for longer than its discs take says anything of the wait."""
+        if forecast.start > 2 * forecast.disc:
+            off = (done - forecast.ready(0.5)) / forecast.start
+            self._off.add(min(off * off, 1.0))
