@@ -67,5 +67,5 @@ class LabelledFormSet(BaseInlineFormSet[Any, Any, Any]):
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         for field in form.fields.values():
-            if not isinstance(field, WeekdaysField):
+            if not isinstance(field, WeekdaysField) and not field.widget.is_hidden:
                 field.widget.attrs["aria-label"] = str(field.label)
