@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from fulfillment.models import PlanRun, Shipment, TransitTime
 from storefront.models import Order, Payment, Product
+from storefront.templatetags.spindle import day, short_day
 from tests.scene import Plant, make_title
 from tests.storefront.shopping import BUYER, enter, only_order, pay, problem_of, put, review, to_hosted_page
 from tests.storefront.standin.running import StandIn
@@ -76,6 +77,15 @@ def test_real_addresses_abroad_go_through(client: Client, product: Product, addr
     put(client, product)
     answer = enter(client, **address)
     assert answer.status_code == 302, answer.context["form"].errors
+
+
+def test_the_choice_says_by_when_it_comes_and_how_early_it_may(client: Client, product: Product) -> None:
+    put(client, product)
+    answer = client.get("/checkout/")
+    standard = next(option for option in answer.context["options"] if option.service.key == "standard")
+    assert standard.likely[0] < standard.arrives_on
+    early = f"maybe as early as {short_day(standard.likely[0])}. Leaves us"
+    assert f"Arrives <strong>{day(standard.arrives_on)}</strong>, {early}" in answer.content.decode()
 
 
 def test_a_date_that_only_express_makes_is_told_with_the_remedy(client: Client, product: Product) -> None:
