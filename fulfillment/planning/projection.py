@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
@@ -55,15 +56,7 @@ def quote(standing: Projection, wanted: Sequence[JobView], now: float, *, chance
         return None
     last = max(wanted, key=lambda job: own.finishes[job.id])
     found = own.forecasts[last.id]
-    return Forecast(
-        found.at,
-        found.start,
-        doubt_of(standing.ahead.get(last.format, 0.0), found.start, chance),
-        found.disc,
-        found.last,
-        found.earlier,
-        chance,
-    )
+    return replace(found, doubt=doubt_of(standing.ahead.get(last.format, 0.0), found.start, chance))
 
 
 def _forecast(

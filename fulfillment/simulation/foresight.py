@@ -1,7 +1,6 @@
 """What the shop would promise of each order as it comes in, and how that turned out. Blind: it sees what agents report.
 
-It learns from discs that ended and from orders that were done, as the shop does, and knows nothing of the laws by which
-the run is made.
+It learns from discs that ended and from orders that were done, and knows nothing of the laws by which the run is made.
 """
 
 from __future__ import annotations
