@@ -12,11 +12,10 @@ def outlook(now: dt.datetime) -> dict[tuple[int, str], dt.datetime]:
 
     What lasts beyond all that is planned, or can't be counted, has no entry; without a fresh plan nothing has one.
     """
-    if (found := plan_runs.newest(now)) is None:
+    if (run := plan_runs.newest(now)) is None:
         return {}
-    _, projection = found
     return {
         (int(writer), format_): dt.datetime.fromtimestamp(at, dt.UTC)
-        for writer, until in projection.blanks_until.items()
+        for writer, until in plan_runs.standing(run).blanks_until.items()
         for format_, at in until.items()
     }

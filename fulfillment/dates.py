@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from fulfillment import public_holidays
 from fulfillment.models import Calendar, Service, TransitTime
 from fulfillment.models.calendars import SpecialDay
-from fulfillment.promise import Days, Promise, ShopCalendar, Transit, latest_ready, promise
+from fulfillment.promise import Days, Promise, ShopCalendar, Transit, latest_hand_over, latest_ready, promise
 
 
 def shop_zone() -> ZoneInfo:
@@ -102,6 +102,12 @@ def due(arrive_on: dt.date, service: Service, country: str, region: str = "") ->
     """The latest instant at which work must be made for that arrival."""
     way = transit(service, country, arrive_on, region)
     return latest_ready(arrive_on, shop_calendar(arrive_on), way, wanted_share()) if way else None
+
+
+def hand_over_by(arrive_on: dt.date, service: Service, country: str, region: str = "") -> dt.date | None:
+    """The last day on which it may leave for that arrival."""
+    way = transit(service, country, arrive_on, region)
+    return latest_hand_over(arrive_on, shop_calendar(arrive_on), way, wanted_share()) if way else None
 
 
 def _days_here(weekdays: frozenset[int], region: str, special: Iterable[SpecialDay], around: dt.date) -> Days:

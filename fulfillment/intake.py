@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import F
 
 from archive.models import Image
-from fulfillment import dates, learning, lifecycle, ranking
+from fulfillment import dates, foreseeing, learning, lifecycle, ranking
+from fulfillment.foreseeing import Foreseen
 from fulfillment.models import Allocation, Job, JobEvent, Paper, Service, Shipment, ShipmentEvent
 from fulfillment.progress import recall_cancelled
 
@@ -40,6 +41,7 @@ class WantedShipment:
     promised_on: dt.date | None
     plan_run: int | None
     wanted_on: dt.date | None
+    foreseen: Foreseen | None = None
 
 
 def accept(wanted: WantedShipment, *, actor: str, now: dt.datetime) -> Shipment:
@@ -52,12 +54,15 @@ def accept(wanted: WantedShipment, *, actor: str, now: dt.datetime) -> Shipment:
                 "received_at": wanted.received_at,
                 "promised_on": wanted.promised_on,
                 "estimated_on": wanted.promised_on,
+                "hand_over_by": _hand_over_by(wanted),
                 "plan_run_id": wanted.plan_run,
                 **wanted.address,
             },
         )
         if made:
             ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, new=shipment.state, text="accepted")
+            if wanted.foreseen:
+                foreseeing.remember(shipment, wanted.foreseen)
             arrive_on = min(filter(None, (wanted.promised_on, wanted.wanted_on)), default=None)
             to = (str(shipment.country), shipment.region)
             due = dates.due(arrive_on, wanted.service, *to) if arrive_on else None
@@ -68,6 +73,13 @@ def accept(wanted: WantedShipment, *, actor: str, now: dt.datetime) -> Shipment:
                 job.save(force_insert=True)
                 JobEvent.objects.create(job=job, at=now, actor=actor, new=job.state, text="accepted")
     return shipment
+
+
+def _hand_over_by(wanted: WantedShipment) -> dt.date | None:
+    if wanted.promised_on is None:
+        return None
+    to = wanted.address
+    return dates.hand_over_by(wanted.promised_on, wanted.service, to["country"], to.get("region", ""))
 
 
 def _job(shipment: Shipment, line: WantedLine, due: dt.datetime | None) -> Job:

@@ -19,8 +19,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from devices.agent import wire
 from devices.models import DeviceEvent, Disc, ImageRequest
 from devices.states import DiscState, RequestState
+from fulfillment import disc_chances
 from fulfillment.models import LearnedRate, LearningMark
-from fulfillment.planning.cost import Kind, known_rates, prior, prior_rates, timed_disc
+from fulfillment.planning.cost import Kind, disc_seconds, known_rates, prior, prior_rates, timed_disc
 from fulfillment.planning.learning import learn
 from fulfillment.planning.model import Rates
 
@@ -74,7 +75,9 @@ def learn_from_log(now: dt.datetime) -> int:
         # Compare-and-set, and the lock: whoever comes second finds that these events are somebody's already.
         if not LearningMark.objects.filter(pk=1, event=mark.event).update(event=events[-1].pk):
             return 0
-        return _learn(_discs(events), _fetches(events), now)
+        rows = _learn(_discs(events), _fetches(events), now)
+        disc_chances.learn(events, rows.ratios)
+        return rows.taught
 
 
 def _is_settled(at: dt.datetime | None, now: dt.datetime) -> bool:
@@ -143,7 +146,7 @@ def _fetches(events: Iterable[DeviceEvent]) -> list[ImageRequest]:
     return [each for each in alone.order_by("pk") if each.sha256[:12] in texts[each.writer_id, each.ended_at]]
 
 
-def _learn(discs: Sequence[Disc], fetches: Sequence[ImageRequest], now: dt.datetime) -> int:
+def _learn(discs: Sequence[Disc], fetches: Sequence[ImageRequest], now: dt.datetime) -> _Rows:
     writers = {disc.write.writer_id for disc in discs} | {fetch.writer_id for fetch in fetches}
     kept = {_key(row): row for row in LearnedRate.objects.filter(writer__in=writers)} if writers else {}
     rows = _Rows(kept, now)
@@ -153,7 +156,7 @@ def _learn(discs: Sequence[Disc], fetches: Sequence[ImageRequest], now: dt.datet
         rows.take_fetch(fetch)
     LearnedRate.objects.bulk_create(row for key, row in rows.changed.items() if key not in kept)
     LearnedRate.objects.bulk_update([row for key, row in rows.changed.items() if key in kept], LEARNED_FIELDS)
-    return rows.taught
+    return rows
 
 
 def _key(row: LearnedRate) -> Key:
@@ -166,6 +169,8 @@ class _Rows:
     def __init__(self, kept: Mapping[Key, LearnedRate], now: dt.datetime) -> None:
         self._rows, self._now = dict(kept), now
         self.changed: dict[Key, LearnedRate] = {}
+        self.ratios: dict[str, float] = {}
+        """By serial: how long each disc took, over what was expected of it at that time."""
         self.taught = 0
 
     def take_disc(self, disc: Disc) -> None:
@@ -174,6 +179,10 @@ class _Rows:
             return
         took = (disc.finished_at - disc.started_at).total_seconds()
         rates = self._learned_of(write.writer_id, disc.drive, write.format)
+        used = self._used_of(write.writer_id, disc.drive, write.format)
+        expected = disc_seconds(used, write.image_size, write.format)
+        if took > 0 and write.verify:
+            self.ratios[disc.serial] = took / expected
         if timed := timed_disc(rates, write.image_size, write.format, took, verify=write.verify):
             kind, ratio = timed
             self._take((write.writer_id, disc.drive, kind.value, write.format), ratio)
@@ -189,6 +198,12 @@ class _Rows:
         speed = self._rows.get((writer, drive, Kind.SPEED.value, format_))
         load = self._rows.get((writer, drive, Kind.LOAD.value, format_))
         return known_rates({format_: speed.learned} if speed else {}, {format_: load.learned} if load else {})
+
+    def _used_of(self, writer: int, drive: str, format_: str) -> Rates:
+        """What was reckoned with: what a person fixed, or was learned."""
+        speed = self._rows.get((writer, drive, Kind.SPEED.value, format_))
+        load = self._rows.get((writer, drive, Kind.LOAD.value, format_))
+        return known_rates({format_: speed.used} if speed else {}, {format_: load.used} if load else {})
 
     def _take(self, key: Key, ratio: float) -> None:
         writer, drive, kind, format_ = key

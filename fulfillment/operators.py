@@ -11,8 +11,8 @@ from django.db import transaction
 from devices.text import clean
 from fulfillment import estimates, learning, lifecycle, ranking
 from fulfillment.models import Job, Shipment
+from fulfillment.reasons import HELD_BY_HAND
 
-HELD_BY_HAND: Final = "Held by an operator"  # how the reason of such a job begins
 PUT_FIRST: Final = "put first"
 PUT_BACK: Final = "no longer put first"
 

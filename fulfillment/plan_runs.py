@@ -8,44 +8,74 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from django.db.models import Exists, OuterRef
+from pydantic import TypeAdapter
 
 from fulfillment.models import PlanRun, Shipment
-from fulfillment.planning.model import DriveView, Projection, Rates, Snapshot, WriterView
+from fulfillment.planning.belief import Belief
+from fulfillment.planning.forecast import Forecast
+from fulfillment.planning.model import Projection, Snapshot
 from fulfillment.planning.policies import Policy
 from fulfillment.planning.projection import project
 
 FRESH: Final = dt.timedelta(minutes=1)  # an older run is no ground for a promise
 KEPT: Final = dt.timedelta(hours=3)  # longer than a payment page is open; for ever if a promise stands on it
+OF_JOBS: Final = ("finishes", "forecasts", "bars", "waits")  # what is read apart: it is much, and few ask for it
+BELIEF: Final = Belief()  # while nothing was learned
+
+_BELIEF: Final = TypeAdapter(Belief)
+_PROJECTION: Final = TypeAdapter(Projection)
+_SNAPSHOT: Final = TypeAdapter(Snapshot)
 
 
-def reckon(snapshot: Snapshot, policy: Policy, now: dt.datetime) -> tuple[PlanRun, Projection]:
+def reckon(snapshot: Snapshot, policy: Policy, now: dt.datetime, belief: Belief = BELIEF) -> tuple[PlanRun, Projection]:
     """Rolls the plan forward. The run holds what was seen and what came out; whoever wants to keep it saves it."""
     began = time.perf_counter()
-    projection = project(snapshot, policy, now.timestamp())
+    projection = project(snapshot, policy, now.timestamp(), chance=belief.chance)
+    # Of a forecast, what all of them have in common is in the row already.
+    stored = asdict(replace(projection, forecasts={}))
+    stored["forecasts"] = {job: _own(forecast) for job, forecast in projection.forecasts.items()}
     run = PlanRun(
         at=now,
         policy=policy.name,
         snapshot=_plain(asdict(snapshot)),
-        projection=_plain(asdict(replace(projection, forecasts={}))),  # they can be reckoned again from the snapshot
+        belief=_plain(asdict(belief)),
+        projection=_plain({name: value for name, value in stored.items() if name not in OF_JOBS}),
+        jobs=_plain({name: stored[name] for name in OF_JOBS}),
         milliseconds=(time.perf_counter() - began) * 1000,
     )
     return run, projection
 
 
-def newest(now: dt.datetime) -> tuple[PlanRun, Projection] | None:
-    """The newest run, if it is fresh."""
-    run = PlanRun.objects.filter(at__gte=now - FRESH).defer("snapshot").order_by("-id").first()
-    return (run, read(run)) if run else None
+def newest(now: dt.datetime) -> PlanRun | None:
+    """The newest run, if it is fresh, without what only a replay or a board of all jobs needs."""
+    return PlanRun.objects.filter(at__gte=now - FRESH).defer("snapshot", "jobs").order_by("-id").first()
+
+
+def standing(run: PlanRun) -> Projection:
+    """What it leaves to those who come after it: nothing of its jobs."""
+    return _PROJECTION.validate_python({"finishes": {}} | run.projection)
 
 
 def read(run: PlanRun) -> Projection:
-    stored = run.projection
-    return Projection(
-        finishes=stored["finishes"],
-        writers=tuple(_writer(writer) for writer in stored["writers"]),
-        blanks_until=stored.get("blanks_until", {}),
-        ahead=stored.get("ahead", {}),
-    )
+    """All that came out of it."""
+    believed, at = belief(run), run.at.timestamp()
+    own: dict[str, tuple[float, float, float, int, int]] = run.jobs.get("forecasts", {})
+    forecasts = {
+        job: Forecast(at, start, doubt, disc, last, earlier, believed.chance)
+        for job, (start, doubt, disc, last, earlier) in own.items()
+    }
+    whole = {"finishes": {}} | run.projection | run.jobs | {"forecasts": {}}
+    return replace(_PROJECTION.validate_python(whole), forecasts=forecasts)
+
+
+def seen(run: PlanRun) -> Snapshot:
+    """What it saw."""
+    return _SNAPSHOT.validate_python(run.snapshot)
+
+
+def belief(run: PlanRun) -> Belief:
+    """What was believed of chance then."""
+    return _BELIEF.validate_python(run.belief)
 
 
 def sweep(now: dt.datetime) -> int:
@@ -55,27 +85,8 @@ def sweep(now: dt.datetime) -> int:
     return dropped
 
 
-def _writer(stored: dict[str, Any]) -> WriterView:
-    drives = tuple(
-        DriveView(
-            drive["id"],
-            frozenset(drive["formats"]),
-            drive["free_at"],
-            drive.get("by_hand", 0.0),
-            Rates(**drive["rates"]) if drive.get("rates") else None,
-        )
-        for drive in stored["drives"]
-    )
-    return WriterView(
-        id=stored["id"],
-        drives=drives,
-        rates=Rates(**stored["rates"]),
-        cached=frozenset(stored["cached"]),
-        blanks=stored["blanks"],
-        link_free_at=stored["link_free_at"],
-        outstanding=stored["outstanding"],
-        disk=stored.get("disk"),
-    )
+def _own(forecast: Forecast) -> list[float]:
+    return [forecast.start, forecast.doubt, forecast.disc, forecast.last, forecast.earlier]
 
 
 def _plain(value: Any) -> Any:

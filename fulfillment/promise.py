@@ -76,12 +76,20 @@ class Transit:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The hand-over and the arrival that hold with the wanted probability, and between which dates it likely comes."""
+    """The hand-over and the arrival that hold with the wanted probability, and between which dates it likely comes.
+
+    `arrivals`: each date on which it may come, in order, with the share of parcels that are there by then.
+    """
 
     packed_at: dt.datetime
     handed_over_on: dt.date
     arrives_on: dt.date
     likely: tuple[dt.date, dt.date]
+    arrivals: tuple[tuple[dt.date, float], ...]
+
+    def share_by(self, date: dt.date) -> float:
+        """The share of such parcels that are there by that date."""
+        return next((share for day, share in reversed(self.arrivals) if day <= date), 0.0)
 
 
 def promise(ready: dt.datetime, calendar: ShopCalendar, transit: Transit, wanted: float = WANTED) -> Promise | None:
@@ -96,21 +104,39 @@ def promise_of(
 
     None if they don't hold with the wanted probability, or a calendar has no day within the horizon of any of them.
     """
-    handed_over: list[tuple[dt.datetime, dt.date]] = []
-    for instant in sorted(ready):
-        packed = packed_at(instant, calendar)
-        day = packed and handed_over_on(packed, calendar, transit)
-        if not (packed and day):
-            return None
-        handed_over.append((packed, day))
-    arrivals = _arrivals(Counter(day for _, day in handed_over), transit)
-    arrives_on = _first_by(arrivals, wanted)
-    if arrives_on is None:
+    instants = sorted(ready)
+    days = _hand_overs(instants, calendar, transit) if instants else None
+    if days is None:
         return None
-    packed, day = handed_over[max(math.ceil(wanted * len(handed_over) - ROUNDING), 1) - 1]
+    arrivals = _arrivals(Counter(days), transit)
+    arrives_on = _first_by(arrivals, wanted)
+    place = max(math.ceil(wanted * len(days) - ROUNDING), 1) - 1
+    packed, day = packed_at(instants[place], calendar), days[place]
+    if packed is None or arrives_on is None:
+        return None
     first, last = LIKELY
     likely = (_first_by(arrivals, first) or arrives_on, _first_by(arrivals, last) or arrives_on)
-    return Promise(packed, day, arrives_on, likely)
+    return Promise(packed, day, arrives_on, likely, tuple(arrivals))
+
+
+def _hand_overs(instants: Sequence[dt.datetime], calendar: ShopCalendar, transit: Transit) -> list[dt.date] | None:
+    """The day of each of these ascending instants; what is between two of one day leaves that day as well."""
+    days: dict[int, dt.date] = {}
+
+    def fill(first: int, last: int) -> bool:
+        for at in (first, last):
+            packed = packed_at(instants[at], calendar) if at not in days else None
+            day = days.get(at) or (packed and handed_over_on(packed, calendar, transit))
+            if day is None:
+                return False
+            days[at] = day
+        if days[first] == days[last]:
+            days.update(dict.fromkeys(range(first, last), days[first]))
+            return True
+        middle = (first + last) // 2
+        return last - first < 2 or (fill(first, middle) and fill(middle, last))
+
+    return [days[at] for at in range(len(instants))] if fill(0, len(instants) - 1) else None
 
 
 def packed_at(ready: dt.datetime, calendar: ShopCalendar) -> dt.datetime | None:
@@ -145,17 +171,23 @@ def latest_ready(
     arrive_on: dt.date, calendar: ShopCalendar, transit: Transit, wanted: float = WANTED
 ) -> dt.datetime | None:
     """The latest instant by which work must be made to arrive by that date; None if no day within the horizon does."""
+    day = latest_hand_over(arrive_on, calendar, transit, wanted)
+    cut_off = _cut_off(day, calendar, transit) if day else None
+    return _latest_start(day, cut_off, calendar) if day and cut_off else None
+
+
+def latest_hand_over(
+    arrive_on: dt.date, calendar: ShopCalendar, transit: Transit, wanted: float = WANTED
+) -> dt.date | None:
+    """The last day on which a parcel leaves that arrives by that date; None if no day within the horizon does."""
     days = transit.days_for(wanted)
     if days is None:
         return None
     delivery = next(islice(_working(arrive_on, transit.delivers, -1), max(days, 1) - 1, None), None)
     if delivery is None:
         return None
-    for day in _days_from(delivery, -1):
-        cut_off = _cut_off(day, calendar, transit)
-        if cut_off and (day < delivery or days == 0):
-            return _latest_start(day, cut_off, calendar)
-    return None
+    leaves = (day for day in _days_from(delivery, -1) if day < delivery or days == 0)
+    return next((day for day in leaves if _cut_off(day, calendar, transit)), None)
 
 
 def _latest_start(collected_on: dt.date, cut_off: dt.datetime, calendar: ShopCalendar) -> dt.datetime | None:
@@ -180,7 +212,7 @@ def _arrivals(handed_over: Mapping[dt.date, int], transit: Transit) -> list[tupl
     total, arrivals = 0.0, []
     for date in sorted(on_date):
         total += on_date[date]
-        arrivals.append((date, total))
+        arrivals.append((date, round(total, 9)))
     return arrivals
 
 

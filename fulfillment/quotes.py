@@ -5,19 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from archive.models import Image
 from devices import copiers
-from fulfillment import dates, plan_runs
+from fulfillment import dates, foreseeing, plan_runs
+from fulfillment.foreseeing import Foreseen
 from fulfillment.models import Service
-from fulfillment.planning import projection
-from fulfillment.planning.forecast import Forecast
 from fulfillment.planning.model import JobView
 from fulfillment.promise import ShopCalendar, promise_of
 
-SAMPLE: Final = 40  # instants, each as likely, by which a forecast is carried over into calendars
-Made = tuple[Forecast | None, int | None]  # when, and the run that says so
+Made = tuple[Foreseen | None, int | None]  # when, and the run that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,7 @@ class Option:
     arrives_on: dt.date | None
     likely: tuple[dt.date, dt.date] | None
     plan_run: int | None
+    foreseen: Foreseen | None = None
 
 
 def made_formats() -> set[str]:
@@ -67,34 +65,26 @@ def _option(
 ) -> Option:
     ready, plan_run = made
     transit = dates.transit(service, country, dates.local_date(now), region)
-    promised = promise_of(_sample(ready), calendar, transit, dates.wanted_share()) if ready and transit else None
+    promised = promise_of(ready.sample(), calendar, transit, dates.wanted_share()) if ready and transit else None
     return Option(
         service=service,
         price_minor=dates.price(service, country),
-        ready_at=_instant(ready.ready(0.5)) if ready else None,
+        ready_at=ready.ready(0.5) if ready else None,
         handed_over_on=promised.handed_over_on if promised else None,
         arrives_on=promised.arrives_on if promised else None,
         likely=promised.likely if promised else None,
         plan_run=plan_run if promised else None,
+        foreseen=ready,
     )
 
 
 def _ready(wanted: Sequence[Wanted], now: dt.datetime) -> Made:
     """When all of it would be made, and the run that says so."""
-    found = plan_runs.newest(now)
-    if found is None or not wanted:
+    run = plan_runs.newest(now) if wanted else None
+    if run is None:
         return None, None
-    run, standing = found
     views = [view(number, want, now) for number, want in enumerate(wanted)]
-    return projection.quote(standing, views, now.timestamp()), run.pk
-
-
-def _sample(ready: Forecast) -> list[dt.datetime]:
-    return [_instant(ready.ready((number + 0.5) / SAMPLE)) for number in range(SAMPLE)]
-
-
-def _instant(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return foreseeing.foresee(run, views, now), run.pk
 
 
 def view(number: int, wanted: Wanted, now: dt.datetime) -> JobView:

@@ -6,6 +6,7 @@ from typing import Final
 
 from fulfillment.planning.model import Wait
 
+HELD_BY_HAND: Final = "Held by an operator"  # how the reason of such a job begins
 TEXTS: Final[dict[str, str]] = {
     Wait.DRIVE: "Waiting for a free drive. It starts by itself.",
     Wait.IMAGE: "The disc image is being mastered. Writing starts when it is done.",

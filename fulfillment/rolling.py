@@ -14,7 +14,19 @@ from django.db.models import F, QuerySet
 from devices import fleet, trouble
 from devices.models import Read, Write, Writer
 from devices.states import WRITE_OPEN
-from fulfillment import caching, demand, estimates, learning, open_jobs, plan_runs, progress, ranking, snapshot, tick
+from fulfillment import (
+    caching,
+    demand,
+    estimates,
+    foreseeing,
+    learning,
+    open_jobs,
+    plan_runs,
+    progress,
+    ranking,
+    snapshot,
+    tick,
+)
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, PlanRun, Shipment
 
@@ -30,6 +42,7 @@ def run(now: dt.datetime) -> bool:
     progress.finish_leftovers(now)
     trouble.sweep(_wanted())
     learning.learn_from_log(now)
+    foreseeing.score(now)
     demand.learn_from_writes()
     keep_disks(now)
     roll(now)
@@ -42,15 +55,15 @@ def keep_disks(now: dt.datetime) -> None:
 
 
 def roll(now: dt.datetime) -> None:
-    jobs, policy = open_jobs.head(open_jobs.FAR), ranking.in_force(now)
+    jobs, policy, belief = open_jobs.head(open_jobs.FAR), ranking.in_force(now), foreseeing.belief()
     _, (made, projection) = trouble.together(
         "fulfillment.roll",
         jobs,
-        lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now),
+        lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now, belief),
         now,
     )
     made.save()
-    estimates.refresh(projection, now)
+    estimates.refresh(projection, belief, now)
     plan_runs.sweep(now)
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from fulfillment import obstacles, ranking, reasons
 from fulfillment.models import Job, JobEvent
-from fulfillment.operators import HELD_BY_HAND, PUT_FIRST
+from fulfillment.operators import PUT_FIRST
+from fulfillment.reasons import HELD_BY_HAND
 
 
 def of(job: Job, now: dt.datetime) -> str:

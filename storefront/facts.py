@@ -19,8 +19,8 @@ from devices.models import Trouble, Writer
 from devices.states import FOR_A_PERSON
 from fulfillment import caching, choosing, reasons, shortages
 from fulfillment.models import Job, Paper, Shipment, ShipmentEvent
-from fulfillment.operators import HELD_BY_HAND
 from fulfillment.planning.model import Wait
+from fulfillment.reasons import HELD_BY_HAND
 from storefront import differences
 from storefront.models import Mail, MoneyDifference, Order, Payment, Refund, TickRun
 from storefront.pricing import format_amount

@@ -229,13 +229,13 @@ def _settle_paid(payment: Payment, checkout: Checkout, now: dt.datetime, actor: 
 
 def give_to_plant(order: Order, promised: FirstPromise, now: dt.datetime) -> None:
     """Has the order's shipment made; asking twice changes nothing."""
-    wanted = wanted_shipment(order, promised.on, promised.plan_run)
+    wanted = wanted_shipment(order, promised)
     order.shipment = intake.accept(wanted, actor=f"order:{order.number}", now=now)
     order.save(update_fields=["shipment"])
     transaction.on_commit(lambda: nudge(), robust=True)
 
 
-def wanted_shipment(order: Order, promised_on: dt.date | None, plan_run: int | None) -> WantedShipment:
+def wanted_shipment(order: Order, promised: FirstPromise) -> WantedShipment:
     lines = order.lines.select_related("version__title", "version__image")
     return WantedShipment(
         reference=order.number,
@@ -253,9 +253,10 @@ def wanted_shipment(order: Order, promised_on: dt.date | None, plan_run: int | N
             for line in lines
         ],
         received_at=order.received_at,
-        promised_on=promised_on,
-        plan_run=plan_run,
+        promised_on=promised.on,
+        plan_run=promised.plan_run,
         wanted_on=order.wanted_on,
+        foreseen=promised.foreseen,
     )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from fulfillment import quotes
+from fulfillment.foreseeing import Foreseen
 from fulfillment.quotes import Wanted
 from storefront.models import Order
 
@@ -17,6 +18,7 @@ class FirstPromise:
     on: dt.date | None
     plan_run: int | None
     later: bool
+    foreseen: Foreseen | None = None
 
 
 def first_promise(order: Order, now: dt.datetime) -> FirstPromise:
@@ -25,5 +27,6 @@ def first_promise(order: Order, now: dt.datetime) -> FirstPromise:
     wanted = [Wanted(line.version.image, line.format, line.copies) for line in lines]
     option = quotes.option(wanted, order.service, str(order.country), now, order.region)
     if option.arrives_on is None or (order.shown_on and option.arrives_on <= order.shown_on):
-        return FirstPromise(order.shown_on, order.plan_run_id, later=False)
-    return FirstPromise(option.arrives_on, option.plan_run, later=order.shown_on is not None)
+        return FirstPromise(order.shown_on, order.plan_run_id, later=False, foreseen=option.foreseen)
+    later = order.shown_on is not None
+    return FirstPromise(option.arrives_on, option.plan_run, later, option.foreseen)

@@ -3,6 +3,7 @@
 from fulfillment.models.calendars import Calendar, CalendarDay
 from fulfillment.models.carriers import Carrier, CarrierDay, PickUp, Service, TransitTime
 from fulfillment.models.copies import Copy, CopyEvent, CopyWrite, ImageFetch
+from fulfillment.models.forecasts import ForecastMemory, ShipmentForecast
 from fulfillment.models.jobs import Allocation, Job, JobEvent, WriteShare
 from fulfillment.models.log import LogEntry
 from fulfillment.models.plan_runs import PlanRun
@@ -20,6 +21,7 @@ __all__ = [
     "Copy",
     "CopyEvent",
     "CopyWrite",
+    "ForecastMemory",
     "ImageDemand",
     "ImageFetch",
     "Job",
@@ -35,6 +37,7 @@ __all__ = [
     "Service",
     "Shipment",
     "ShipmentEvent",
+    "ShipmentForecast",
     "TransitTime",
     "WriteShare",
 ]

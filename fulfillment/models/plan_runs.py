@@ -8,13 +8,16 @@ from django.db import models
 class PlanRun(models.Model):
     """What the planner saw and what it projected, so that a shown date can be replayed exactly.
 
-    `snapshot` and `projection` are the planning dataclasses as JSON (`fulfillment/plan_runs.py` reads and writes them).
+    Its columns are the planning dataclasses as JSON: `snapshot` and `belief` went in, the others came out,
+    `jobs` for each job (`fulfillment/plan_runs.py` reads and writes them).
     """
 
     at = models.DateTimeField(db_index=True)
     policy = models.CharField(max_length=120)
     snapshot = models.JSONField()
     projection = models.JSONField()
+    jobs = models.JSONField(default=dict)
+    belief = models.JSONField(default=dict)
     milliseconds = models.FloatField()
 
     class Meta:

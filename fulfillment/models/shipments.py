@@ -56,10 +56,22 @@ class Shipment(PostalAddress, Revisioned):
         related_name="+",
         help_text="The roll-forward behind the promise.",
     )
+    hand_over_by = models.DateField(
+        null=True, editable=False, help_text="The last day on which it may leave for the promised arrival."
+    )
     estimated_on = models.DateField(null=True, editable=False)
+    estimate_reason = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Why the estimate moved last, for its customer to read."
+    )
     ready_at = models.DateTimeField(null=True, editable=False)
     packed_at = models.DateTimeField(null=True, editable=False)
     shipped_at = models.DateTimeField(null=True, editable=False)
+    delivered_on = models.DateField(
+        "delivered on",
+        null=True,
+        blank=True,
+        help_text="As the carrier or the customer says; the promise is scored by it.",
+    )
     tracking = models.CharField("tracking number", max_length=60, blank=True)
 
     class Meta:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any, Final
 
-LEVELS: Final = (0.5, 0.9, 0.97)
+from fulfillment.planning.belief import ALL, LEVELS, Belief
+from fulfillment.planning.forecast import Chance
+
 KEPT: Final = 600  # places of a class
 LEAST: Final = 60  # fewer say less than those of all classes do; of all, less than the forecast itself
 GAINS: Final = {0.5: 0.004, 0.9: 0.002, 0.97: 0.001}
 BOUNDS: Final = {0.5: (0.40, 0.60), 0.9: (0.84, 0.945), 0.97: (0.945, 0.99)}
 """Answers come hours late: without bounds, the feedback would wind up while it waits."""
-ALL: Final = ""  # the class of everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Calibration:
     def parts(self, kind: str) -> tuple[float, ...]:
         """Where in a forecast's distribution the dates of LEVELS are, ascending."""
         return tuple(sorted(self._part(kind, level) for level in LEVELS))
+
+    def belief(self, chance: Chance) -> Belief:
+        """As it is now, for all kinds that there are."""
+        return Belief(chance, {kind: self.parts(kind) for kind in sorted({ALL, *self._windows})})
 
     def _part(self, kind: str, level: float) -> float:
         asked = self._levels[level]

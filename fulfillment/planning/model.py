@@ -161,6 +161,18 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """Discs of one job that follow each other on one drive, as they are planned."""
+
+    job: str
+    writer: str
+    drive: str
+    start: float
+    finish: float
+    copies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """One roll-forward: when each job will be made (jobs that can't be placed are absent), and what is left."""
 
@@ -172,3 +184,9 @@ class Projection:
     """The same finishes, with what chance adds to them."""
     ahead: Mapping[str, float] = field(default_factory=dict)
     """By format: how much all of this work adds to the doubt about what comes after it (`forecast.doubt_of`)."""
+    load: Mapping[str, float] = field(default_factory=dict)
+    """By format: discs under way or waiting for each drive that takes it."""
+    bars: tuple[Bar, ...] = ()
+    """What is planned for the next hours (`projection.SHOWN`), writer by writer, soonest first."""
+    waits: Mapping[str, Wait] = field(default_factory=dict)
+    """Why each job that has discs left waits."""

@@ -11,13 +11,14 @@ from typing import Final
 
 from fulfillment.planning.blanks import runs_out
 from fulfillment.planning.forecast import Chance, Forecast, doubt_of
-from fulfillment.planning.model import JobView, Placement, Projection, Snapshot, WriterView
+from fulfillment.planning.model import Bar, JobView, Placement, Projection, Snapshot, WriterView
 from fulfillment.planning.planner import planner_of
 from fulfillment.planning.policies import FirstCome, Policy
 from fulfillment.planning.stations import Laid, Slot
 
 CHANCE: Final = Chance()  # until the plant's own discs say more
 MOMENT: Final = 1.0  # seconds: what is all but done
+SHOWN: Final = 12 * 3600.0  # seconds from now: what begins later is not shown disc by disc
 
 
 def project(
@@ -26,7 +27,7 @@ def project(
     """The planner's pass over the whole queue, followed to its end: when each job's last disc is verified, and how the
     fleet stands then. split: every job goes to as many writers as finish it soonest."""
     planner = planner_of(snapshot, policy, now)
-    laid, _ = planner.follow(now, split=split)
+    laid, waits = planner.follow(now, split=split)
     slots: dict[str, list[Slot]] = defaultdict(list)
     for one in laid:
         slots[one.entry.job.id] += one.slots
@@ -43,7 +44,10 @@ def project(
     }
     left = tuple(station.left() for station in planner.stations)
     blanks_until = runs_out(snapshot.writers, _placements(laid), now)
-    return Projection(finishes, left, blanks_until, forecasts, lines.ahead_of_all())
+    bars = () if split else _bars(laid, now + SHOWN)
+    return Projection(
+        finishes, left, blanks_until, forecasts, lines.ahead_of_all(), lines.load_of_all(), bars, waits
+    )  # fmt: skip
 
 
 def quote(standing: Projection, wanted: Sequence[JobView], now: float, *, chance: Chance = CHANCE) -> Forecast | None:
@@ -89,6 +93,7 @@ class _Lines:
         self._sums: dict[str, list[float]] = {}
         self._under_way: dict[str, float] = {}
         self._shared: dict[str, int] = {}
+        self._loads: dict[str, float] = {}
         for format_ in frozenset[str]().union(*(writer.formats for writer in writers)):
             able = [writer for writer in writers if format_ in writer.formats]
             drives = [drive for writer in able for drive in writer.drives if format_ in drive.formats]
@@ -97,6 +102,8 @@ class _Lines:
             self._sums[format_] = list(accumulate(((finish - start) ** 2 for start, finish in slots), initial=0.0))
             self._under_way[format_] = sum(max(0.0, drive.free_at - now) ** 2 for drive in drives)
             self._shared[format_] = len(drives) ** 2
+            busy = sum(drive.free_at > now for drive in drives)
+            self._loads[format_] = (busy + len(slots)) / max(1, len(drives))
 
     def ahead(self, format_: str, instant: float) -> float:
         """Squares of all disc times that begin before it, over the square of the drives."""
@@ -105,6 +112,23 @@ class _Lines:
 
     def ahead_of_all(self) -> Mapping[str, float]:
         return {format_: self.ahead(format_, float("inf")) for format_ in self._starts}
+
+    def load_of_all(self) -> Mapping[str, float]:
+        """Discs under way or waiting for each drive."""
+        return self._loads
+
+
+def _bars(laid: Iterable[Laid], until: float) -> tuple[Bar, ...]:
+    bars = []
+    for one in laid:
+        by_drive: dict[int, list[Slot]] = defaultdict(list)
+        for slot in one.slots:
+            if slot.start < until:
+                by_drive[slot.drive].append(slot)
+        view, job = one.station.view, one.entry.job.id
+        for drive, slots in by_drive.items():
+            bars.append(Bar(job, view.id, view.drives[drive].id, slots[0].start, slots[-1].finish, len(slots)))
+    return tuple(sorted(bars, key=lambda bar: (bar.writer, bar.start, bar.drive)))
 
 
 def _placements(laid: Iterable[Laid]) -> list[Placement]:

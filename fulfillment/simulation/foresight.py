@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from fulfillment.planning.belief import kind_of
 from fulfillment.planning.calibration import Calibration, Said
 from fulfillment.planning.experience import Experience
 from fulfillment.planning.forecast import Forecast
@@ -48,7 +49,7 @@ class Foresight:
         found = quote(self._standing[1], wanted, now, chance=chance)
         if found is None:
             return None
-        kind = kind_of(wanted)
+        kind = kind_of(wanted[0].format, sum(job.copies for job in wanted))
         said = Said(kind, tuple(found.ready(part) for part in self._calibration.parts(kind)))
         self._open[order] = _Open(found, said)
         return said.ready
@@ -67,9 +68,3 @@ class Foresight:
         if (known := self._open.pop(order, None)) is not None:
             self._experience.order_done(known.forecast, now)
             self._calibration.learn(known.said, known.forecast.part(now), now, len(self._open))
-
-
-def kind_of(wanted: Sequence[JobView]) -> str:
-    """Orders that err alike: of one format, and of one disc, two, or more."""
-    copies = sum(job.copies for job in wanted)
-    return f"{wanted[0].format} {min(copies, 3)}"

@@ -7,7 +7,7 @@ from math import floor
 from statistics import fmean
 from typing import Any, Final
 
-from fulfillment.planning.calibration import LEVELS
+from fulfillment.planning.belief import LEVELS
 from fulfillment.simulation.engine import Tally
 from fulfillment.simulation.workload import Order, Workload
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fulfillment.planning.calibration import LEVELS, Calibration, Said
+from fulfillment.planning.belief import LEVELS
+from fulfillment.planning.calibration import Calibration, Said
 from fulfillment.planning.experience import Experience
 from fulfillment.planning.forecast import Chance, Forecast
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fulfillment.planning.calibration import LEVELS
+from fulfillment.planning.belief import LEVELS
 from fulfillment.planning.forecast import Chance
 from fulfillment.planning.model import Snapshot
 from fulfillment.planning.policies import FirstCome
