@@ -1,4 +1,8 @@
-"""Which disc is whose: good discs go to jobs in policy order, and what none of them wants lies in stock."""
+"""Which disc is whose: good discs go to the jobs they were written for, and what none of them wants lies in stock.
+
+Of one write, in the order in which it was planned: were it the order of ranks, a job's sums would be wrong as soon as
+ranks change.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ class Written:
     spare: Mapping[int, list[Disc]]
     """By write, its good discs that are nobody's yet, first made first."""
     shares: Mapping[int, list[WriteShare]]
-    """By write, in policy order. Shares of one job have it in common."""
+    """By write, in the order of the plan. Shares of one job have it in common."""
     given: Counter[tuple[int, UUID]]
     """How many discs of a write a job has."""
     made: Counter[UUID]
@@ -46,7 +50,7 @@ def read_written(writes: Iterable[Write]) -> Written:
     keys = [write.pk for write in writes]
     shares: dict[int, list[WriteShare]] = defaultdict(list)
     jobs: dict[UUID, Job] = {}
-    for share in WriteShare.objects.filter(write__in=keys).select_related("job__shipment").order_by("job__rank", "pk"):
+    for share in WriteShare.objects.filter(write__in=keys).select_related("job__shipment").order_by("pk"):
         share.job = jobs.setdefault(share.job_id, share.job)
         shares[share.write_id].append(share)
     spare: dict[int, list[Disc]] = defaultdict(list)

@@ -71,13 +71,13 @@ def given_of(writes: Iterable[int]) -> Counter[tuple[int, UUID]]:
 
 
 def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:
-    """How many of `which` discs are whose: each write's, to its shares in policy order."""
+    """How many of `which` discs are whose: each write's, to its shares in the order of the plan."""
     wanted = set(jobs)
     going: Counter[UUID] = Counter()
     counts = Disc.objects.filter(which, write__shares__job__in=list(wanted)).values_list("write")
     by_write = dict(counts.annotate(discs=Count("pk", distinct=True)).order_by())
     had = given_of(by_write)
-    shares = WriteShare.objects.filter(write__in=by_write).order_by("write", "job__rank", "pk")
+    shares = WriteShare.objects.filter(write__in=by_write).order_by("write", "pk")
     for write, job, copies in shares.values_list("write", "job", "copies"):
         discs = min(by_write[write], max(0, copies - had[write, job]))
         by_write[write] -= discs
