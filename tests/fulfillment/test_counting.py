@@ -9,8 +9,8 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from devices.agent import wire
-from devices.models import Disc
-from fulfillment import counting, rolling, tick
+from devices.models import Disc, Write
+from fulfillment import counting, progress, rolling, tick
 from fulfillment.models import Job
 from tests.scene import Plant, ask_for, make_image
 
@@ -58,6 +58,24 @@ def test_sums_that_a_fault_left_wrong_are_counted_anew_by_the_roll(plant: Plant)
     Job.objects.filter(pk=job.pk).update(covered=1, lost=7)
     assert rolling.run(plant.now)
     assert sums(job) == [(2, 0)]
+
+
+def test_sums_stay_right_when_ranks_change_while_a_shared_write_has_lost_a_disc(plant: Plant) -> None:
+    first, second = ask_for(1), ask_for(1)
+    plant.turn()
+    write = Write.objects.get(shares__job=first)
+    assert set(write.shares.values_list("job", flat=True)) == {first.pk, second.pk}
+    disc = write.discs.order_by("id")[0]
+    plant.agent.set_disc(disc.serial, wire.DiscState.BAD, reason="verify-failed")
+    plant.report()
+    progress.read_writes(plant.now)
+    assert sums(first, second) == counted(first, second) == [(1, 1), (0, 1)]
+    ranks = dict(Job.objects.filter(pk__in=[first.pk, second.pk]).values_list("pk", "rank"))
+    for job, other in ((first, second), (second, first)):
+        Job.objects.filter(pk=job.pk).update(rank=ranks[other.pk])
+    assert sums(first, second) == counted(first, second)
+    plant.make_all()
+    assert sums(first, second) == [(1, 1), (1, 1)]
 
 
 def test_the_database_lets_nobody_cover_more_than_was_ordered(plant: Plant) -> None:

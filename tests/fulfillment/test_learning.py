@@ -14,8 +14,8 @@ from devices import lifecycle, wishes
 from devices.intake import ImageRef
 from devices.models import CachedImage, Disc, ImageRequest, Write, Writer
 from devices.states import DiscState, RequestState
-from fulfillment import learning, open_jobs, plan_runs, ranking, rolling, snapshot
-from fulfillment.models import LearnedRate, LearningMark
+from fulfillment import foreseeing, learning, open_jobs, plan_runs, ranking, rolling, snapshot
+from fulfillment.models import ForecastMemory, LearnedRate, LearningMark
 from fulfillment.planning.cost import PRIOR_LOAD, disc_seconds, prior_rates
 from tests.at_once import at_once
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
@@ -257,3 +257,15 @@ def test_rolling_on_learns(plant: Plant) -> None:
     finish(plant.writer, 215)
     rolling.run(LATER)
     assert learned() == [("d1", "speed", "cd", 1)]
+
+
+def test_discs_teach_forecasts_how_far_off_times_are_and_how_many_go_bad(plant: Plant) -> None:
+    before = foreseeing.belief().chance
+    for number in range(40):
+        finish(plant.writer, 400 if number % 2 else 100)
+    finish(plant.writer, 30, state=DiscState.BAD, verified="none")
+    assert learning.learn_from_log(LATER)
+    after = foreseeing.belief().chance
+    assert after.sigma > 1.5 * before.sigma
+    memory = ForecastMemory.objects.get()
+    assert memory.experience["bad"][1] == memory.experience["square"][1] + 1, "what was given up is bad, and not timed"
