@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from django.db import transaction
 from django.db.models import F, Q
 
-from fulfillment import plan_runs
+from fulfillment import plan_runs, score_sheet
 from fulfillment.models import ForecastMemory, JobEvent, PlanRun, Shipment, ShipmentForecast
 from fulfillment.planning.belief import Belief, kind_of
 from fulfillment.planning.calibration import Calibration, Said
@@ -84,10 +84,11 @@ def remember(shipment: Shipment, foreseen: Foreseen) -> None:
     )
 
 
-def belief() -> Belief:
-    """What is believed of chance now."""
+def belief(now: dt.datetime) -> Belief:
+    """What is believed of chance now: wider where the last week's forecasts were too sure."""
     memory = ForecastMemory.objects.filter(pk=1).first() or ForecastMemory()
-    return Calibration.load(memory.calibration).belief(Experience.load(memory.experience).chance)
+    learned = Calibration.load(memory.calibration).belief(Experience.load(memory.experience).chance)
+    return replace(learned, is_wide=score_sheet.is_too_sure(now))
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def keep_disks(now: dt.datetime) -> None:
 
 
 def roll(now: dt.datetime) -> None:
-    jobs, policy, belief = open_jobs.head(open_jobs.FAR), ranking.in_force(now), foreseeing.belief()
+    jobs, policy, belief = open_jobs.head(open_jobs.FAR), ranking.in_force(now), foreseeing.belief(now)
     _, (made, projection) = trouble.together(
         "fulfillment.roll",
         jobs,

@@ -17,7 +17,7 @@ from archive.models import Image, ImageState
 from devices import silence
 from devices.models import Trouble, Writer
 from devices.states import FOR_A_PERSON
-from fulfillment import caching, choosing, reasons, shortages
+from fulfillment import caching, choosing, reasons, score_sheet, shortages
 from fulfillment.models import Job, Paper, Shipment, ShipmentEvent
 from fulfillment.planning.model import Wait
 from fulfillment.reasons import HELD_BY_HAND
@@ -225,6 +225,21 @@ def a_policy_out_of_force(now: dt.datetime) -> Iterator[Fact]:
         yield Fact("policy-failed", str(choice.pk), text)
 
 
+def forecasts_out_of_their_band(now: dt.datetime) -> Iterator[Fact]:
+    """More, or fewer, of the last week's discs were made in time than forecasts said."""
+    for level, share in zip(score_sheet.WATCHED, score_sheet.last_week(now), strict=True):
+        if share.is_below(level) or share.is_above(level):
+            text = (
+                f"Last week {share.held} of {share.of} shipments were made by the instant at which "
+                f"{level:.0%} were to be. "
+            )
+            if share.is_below(level):
+                text += "Dates are reckoned with a wider margin by themselves; look for what slows the plant down."
+            else:
+                text += "Dates are later than they need to be; they come nearer by themselves."
+            yield Fact("forecasts-off", f"P{100 * level:.0f}", text)
+
+
 def failed_papers(now: dt.datetime) -> Iterator[Fact]:
     rows = Paper.objects.filter(state=Paper.State.FAILED).exclude(shipment__state=Shipment.State.CANCELLED)
     for kind, papers in rows.values_list("kind").annotate(papers=Count("pk")).order_by():
@@ -283,6 +298,7 @@ SOURCES: Final[tuple[Callable[[dt.datetime], Iterator[Fact]], ...]] = (
     writers_that_wait_for_a_person,
     a_server_that_hears_nobody,
     a_policy_out_of_force,
+    forecasts_out_of_their_band,
     failed_papers,
     failed_images,
     failed_mail,

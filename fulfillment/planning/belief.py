@@ -26,10 +26,14 @@ def kind_of(format_: str, copies: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """`places`: by kind, where in a distribution the dates of LEVELS are; a kind that is not there is as ALL is."""
+    """`places`: by kind, where in a distribution the dates of LEVELS are; a kind that is not there is as ALL is.
+
+    `is_wide`: forecasts were too sure of late, so what lies beyond the surer levels is halved until they hold again.
+    """
 
     chance: Chance = field(default_factory=Chance)
     places: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    is_wide: bool = False
 
     def ready(self, forecast: Forecast, kind: str, share: float) -> float:
         """The instant by which so large a share of such orders is made."""
@@ -44,7 +48,8 @@ class Belief:
         return tuple(forecast.ready(place) for place in self._places(kind))
 
     def _places(self, kind: str) -> Sequence[float]:
-        return self.places.get(kind) or self.places.get(ALL) or LEVELS
+        places = self.places.get(kind) or self.places.get(ALL) or LEVELS
+        return [places[0], *((1 + place) / 2 for place in places[1:])] if self.is_wide else places
 
 
 def _line(inner: Sequence[float]) -> Sequence[float]:

@@ -260,12 +260,12 @@ def test_rolling_on_learns(plant: Plant) -> None:
 
 
 def test_discs_teach_forecasts_how_far_off_times_are_and_how_many_go_bad(plant: Plant) -> None:
-    before = foreseeing.belief().chance
+    before = foreseeing.belief(NOW).chance
     for number in range(40):
         finish(plant.writer, 400 if number % 2 else 100)
     finish(plant.writer, 30, state=DiscState.BAD, verified="none")
     assert learning.learn_from_log(LATER)
-    after = foreseeing.belief().chance
+    after = foreseeing.belief(NOW).chance
     assert after.sigma > 1.5 * before.sigma
     memory = ForecastMemory.objects.get()
     assert memory.experience["bad"][1] == memory.experience["square"][1] + 1, "what was given up is bad, and not timed"
