@@ -37,7 +37,15 @@ def post_confirmation(order: Order, later: bool, now: dt.datetime) -> None:
 def post_new_date(order: Order, shipment: Shipment, now: dt.datetime) -> None:
     arrives_on = shipment.estimated_on
     key = f"date-{order.number}-{arrives_on:%Y%m%d}"
-    _post(order, key, f"A new date for your order {order.number}", "new_date", now, arrives_on=arrives_on)
+    _post(
+        order,
+        key,
+        f"A new date for your order {order.number}",
+        "new_date",
+        now,
+        arrives_on=arrives_on,
+        why=shipment.estimate_reason,
+    )
 
 
 def post_shipped(order: Order, now: dt.datetime) -> None:

@@ -56,6 +56,7 @@ class Track:
     lines: tuple[TrackedLine, ...]
     arrives_on: dt.date | None
     promised_on: dt.date | None
+    why_moved: str
     finished: bool
     pay_at: str = ""
     """Where to pay for it, while it is not paid."""
@@ -80,6 +81,7 @@ def of(order: Order) -> Track:
         lines=lines,
         arrives_on=(shipment.estimated_on or shipment.promised_on) if shipment else order.shown_on,
         promised_on=shipment.promised_on if shipment else None,
+        why_moved=shipment.estimate_reason if shipment else "",
         finished=order.state in {Order.State.SHIPPED, Order.State.CANCELLED},
         pay_at=_pay_at(order),
         cancellable=cancelling.possible(order),

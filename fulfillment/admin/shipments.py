@@ -39,8 +39,19 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
     date_hierarchy = "received_at"
     inlines = [ShipmentEventInline]
     actions = ["pack", "ship", "print_again"]
-    readonly_fields = ("reference", "state", "address", "service", "promised_on", "estimated_on", "papers_", "discs")
-    fields = (*readonly_fields, "tracking")
+    readonly_fields = (
+        "reference",
+        "state",
+        "address",
+        "service",
+        "promised_on",
+        "hand_over_by",
+        "estimated_on",
+        "estimate_reason",
+        "papers_",
+        "discs",
+    )
+    fields = (*readonly_fields, "tracking", "delivered_on")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -49,8 +60,9 @@ class ShipmentAdmin(admin.ModelAdmin[Shipment]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Shipment, form: Any, change: bool) -> None:
-        """Writes the one column that is edited: the rest of the row may have moved on since it was read."""
-        Shipment.objects.filter(pk=obj.pk).update(tracking=obj.tracking, revision=F("revision") + 1)
+        """Writes the columns that are edited: the rest of the row may have moved on since it was read."""
+        edited = {"tracking": obj.tracking, "delivered_on": obj.delivered_on}
+        Shipment.objects.filter(pk=obj.pk).update(revision=F("revision") + 1, **edited)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
         return super().get_queryset(request).prefetch_related("papers")

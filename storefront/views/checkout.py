@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -201,7 +203,17 @@ def _options_context(form: CheckoutForm, lines: list[CartLine]) -> dict[str, Any
     country = str(form["country"].value() or settings.SPINDLE_COUNTRY)
     offered = _options(lines, country, str(form["region"].value() or ""))
     chosen = form["service"].value() or (offered[0].service.key if offered else "")
-    return {"form": form, "options": offered, "chosen": chosen}
+    verdict = wanted_dates.verdict(_wanted_on(form), offered)
+    return {"form": form, "options": offered, "chosen": chosen, "verdict": verdict}
+
+
+def _wanted_on(form: CheckoutForm) -> dt.date | None:
+    """As far as it is entered; what is no date to come says so at its field when the form is sent."""
+    try:
+        wanted: dt.date | None = form.fields["wanted_on"].clean(form["wanted_on"].value())
+    except ValidationError:
+        return None
+    return wanted if wanted and wanted >= dates.local_date(timezone.now()) else None
 
 
 def _details_page(request: HttpRequest, form: CheckoutForm, lines: list[CartLine], status: int = 200) -> HttpResponse:

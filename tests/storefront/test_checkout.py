@@ -239,3 +239,28 @@ def test_a_date_shown_on_a_stale_plan_is_no_promise(client: Client, product: Pro
     PlanRun.objects.update(at=timezone.now() - dt.timedelta(minutes=5))
     put(client, product)
     assert b"We confirm the date by e-mail" in client.get("/checkout/").content
+
+
+def verdict(client: Client, **entered: str) -> str:
+    page = client.get("/checkout/options/", {"country": "DE", "service": "standard"} | entered).content.decode()
+    return page.partition('<p class="verdict">')[2].partition("</p>")[0]
+
+
+def test_a_wanted_date_gets_its_answer_at_once(client: Client, product: Product) -> None:
+    put(client, product)
+    shown = client.get("/checkout/options/", {"country": "DE"}).context["options"]
+    standard, express = (option.arrives_on for option in shown)
+    assert express < standard
+    assert ">holds</span>" in verdict(client, wanted_on=standard.isoformat())
+    assert ">holds with Express</span>" in verdict(client, wanted_on=express.isoformat())
+    today = timezone.localdate().isoformat()
+    assert f">not before {express:%A} {express.day}" in verdict(client, wanted_on=today)
+    assert verdict(client) == ""
+
+
+@pytest.mark.parametrize("entered", ["2026-13-45", "soon", "2001-01-01"])
+def test_what_is_no_date_to_come_gets_no_answer_but_an_error_at_its_field(
+    client: Client, product: Product, entered: str
+) -> None:
+    put(client, product)
+    assert verdict(client, wanted_on=entered) == ""
