@@ -23,7 +23,7 @@ from fulfillment.planning.queue import Queue
 from fulfillment.planning.ranks import full_rank
 from fulfillment.simulation.foresight import Foresight
 from fulfillment.simulation.units import Fetch, Unit, unit_of
-from fulfillment.simulation.workload import Image, Line, Order, Workload
+from fulfillment.simulation.workload import Image, Line, Order, Workload, Writer
 
 LOOK: Final = 300.0  # seconds before a drive is free in which the planner may give it something
 TICK: Final = 10.0  # seconds between two ticks: what happens in between is planned together
@@ -343,11 +343,15 @@ class Engine:
             running = unit.begin(drive, write, seconds, now)
             if self._foresight:
                 self._foresight.disc_began(running.job, seconds, now)
-            sigma = self._workload.write_time_sigma
-            really = seconds * self._random.lognormvariate(-sigma * sigma / 2, sigma) if sigma else seconds
+            really = self._takes(spec, image, seconds, now)
             good = not spec.bad_disc_probability or self._random.random() >= spec.bad_disc_probability
             self._tell(now, "disc_start", writer=spec.id, drive=f"d{drive + 1}", image=image.id)
             self._expect(now + really, Step.DISC_END, (unit, drive, good))
+
+    def _takes(self, spec: Writer, image: Image, seconds: float, now: float) -> float:
+        """How long a disc really takes that should take `seconds`. A world of other laws says it here."""
+        sigma = self._workload.write_time_sigma
+        return seconds * self._random.lognormvariate(-sigma * sigma / 2, sigma) if sigma else seconds
 
     # The planner
 

@@ -14,15 +14,16 @@ from typing import Final
 
 from tests.bench import dispatching, fetching, mastering, recovering, reporting, sending, ticking, writing
 from tests.bench.measuring import ROOT, Row, table
+from tests.bench.promising import measured
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 
 
 def _planning(folder: Path, rounds: int) -> list[Row]:
     """Solvers are its alone: loaded only when it is asked for."""
-    from tests.bench.planning import measured  # noqa: PLC0415 -- ortools and scipy are installed by `make bench` alone
+    from tests.bench.planning import measured as planned  # noqa: PLC0415 -- ortools and scipy are installed by `make bench` alone
 
-    return measured.measure(folder, rounds)
+    return planned.measure(folder, rounds)
 
 
 BENCHES: Final[dict[str, Callable[[Path, int], list[Row]]]] = {
@@ -35,6 +36,7 @@ BENCHES: Final[dict[str, Callable[[Path, int], list[Row]]]] = {
     "dispatching": dispatching.measure,
     "ticking": ticking.measure,
     "planning": _planning,
+    "promising": measured.measure,
 }
 
 

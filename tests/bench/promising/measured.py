@@ -1,0 +1,125 @@
+"""How forecasts hold in worlds whose laws they can't read: coverage, sharpness and error, seed by seed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Final
+
+from fulfillment.planning.belief import LEVELS
+from fulfillment.simulation.foresight import Foresight
+from fulfillment.simulation.result import quantile
+from tests.bench.measuring import Row
+from tests.bench.promising.worlds import STRESS, UNSCORED, WORLDS, WorldEngine
+
+FLEETS: Final = 10
+BASE_FLEETS: Final = 30
+BLIND_WINDOW: Final = 500  # orders done: the last ones' quantiles are what somebody would say who sees no queue
+ON_EACH: Final = (3.0, 2.0, 1.0)  # points that coverage may be off in one world …
+IN_STRESS: Final = (5.0, 4.5, 4.0)
+OVER_ALL: Final = (0.5, 0.4, 0.2)  # … and over all fleets of the base case
+BASE: Final = next(iter(WORLDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Of one run: coverage at LEVELS in per cent, the sum of pinball losses over a blind quantile's, the median error
+    of P50 in per cent, and coverage after a change of laws (from minute 30 on)."""
+
+    coverage: tuple[float, ...]
+    pinball: float
+    error: float
+    p90_after_change: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    at: float
+    done: float
+    said: tuple[float, ...]
+    blind: tuple[float, ...]
+
+
+def measure(folder: Path, rounds: int) -> list[Row]:
+    full = rounds > 3
+    seeds = {name: range(1, (BASE_FLEETS if name == BASE else FLEETS) + 1) if full else range(1, 2) for name in WORLDS}
+    tasks = [(name, seed) for name in WORLDS for seed in seeds[name]]
+    with ProcessPoolExecutor() as pool:
+        held = dict(zip(tasks, pool.map(_run, tasks), strict=True))
+    rows: list[Row] = []
+    for name in WORLDS:
+        rows += _rows(name, [held[name, seed] for seed in seeds[name]])
+    return rows
+
+
+def _rows(name: str, runs: Sequence[Held]) -> list[Row]:
+    bounds = IN_STRESS if name in STRESS else ON_EACH
+    rows = []
+    for place, (level, bound) in enumerate(zip(LEVELS, bounds, strict=True)):
+        off = tuple(abs(run.coverage[place] - 100 * level) for run in runs)
+        rows.append(Row(f"{name}: P{100 * level:.0f} off, worst fleet", "", (max(off),), (), bound, "points"))
+        if name == BASE and len(runs) > 1:
+            mean = abs(fmean(run.coverage[place] for run in runs) - 100 * level)
+            what = f"{name}: P{100 * level:.0f} off, all {len(runs)} fleets"
+            rows.append(Row(what, "", (mean,), (), OVER_ALL[place], "points"))
+    pinball, error = tuple(run.pinball for run in runs), tuple(run.error for run in runs)
+    rows.append(Row(f"{name}: pinball loss", "blind quantile", pinball, (1.0,) * len(runs), 0.35, ""))
+    rows.append(Row(f"{name}: error of P50", "", error, (), 10.0, "%"))
+    if after := tuple(run.p90_after_change for run in runs if run.p90_after_change is not None):
+        rows.append(Row(f"{name}: P90 covers from minute 30 on", "", after, (), 85.0, "%", at_least=True))
+    return rows
+
+
+def _run(task: tuple[str, int]) -> Held:
+    name, seed = task
+    world = WORLDS[name](seed)
+    tally = WorldEngine(world, seed, foresight=Foresight()).run()
+    cases = _cases([(order.id, order.at) for order in world.workload.orders], tally.promised, tally.done)
+    return Held(
+        coverage=tuple(_coverage(cases, place) for place in range(len(LEVELS))),
+        pinball=_pinball([(case.said, case.done) for case in cases]) / _pinball([(c.blind, c.done) for c in cases]),
+        error=100 * median(abs(case.said[0] - case.done) / (case.done - case.at) for case in cases),
+        p90_after_change=_after(cases, world.changed_at),
+    )
+
+
+def _cases(
+    orders: Sequence[tuple[str, float]], promised: dict[str, tuple[float, ...]], done: dict[str, float]
+) -> list[_Case]:
+    """Each order with what was said of it, and what the quantiles of the orders done by then would have said."""
+    ends = sorted((done[order], at) for order, at in orders if order in done)
+    waits: deque[float] = deque(maxlen=BLIND_WINDOW)
+    cases, ended = [], 0
+    for number, (order, at) in enumerate(orders):
+        while ended < len(ends) and ends[ended][0] <= at:
+            waits.append(ends[ended][0] - ends[ended][1])
+            ended += 1
+        if number < UNSCORED or order not in promised or order not in done or len(waits) < BLIND_WINDOW // 5:
+            continue
+        ascending = sorted(waits)
+        blind = tuple(at + (quantile(ascending, level) or 0.0) for level in LEVELS)
+        cases.append(_Case(at, done[order], promised[order], blind))
+    return cases
+
+
+def _coverage(cases: Sequence[_Case], place: int) -> float:
+    return 100 * fmean(case.done <= case.said[place] for case in cases)
+
+
+def _pinball(cases: Sequence[tuple[tuple[float, ...], float]]) -> float:
+    return fmean(
+        sum(max(level * (done - said), (level - 1) * (done - said)) for level, said in zip(LEVELS, dates, strict=True))
+        for dates, done in cases
+    )
+
+
+def _after(cases: Sequence[_Case], changed_at: float | None) -> float | None:
+    """Of the orders from half an hour to four hours after the change."""
+    if changed_at is None:
+        return None
+    later = [case for case in cases if changed_at + 1800 <= case.at < changed_at + 4 * 3600]
+    return _coverage(later, 1) if later else None
