@@ -74,7 +74,8 @@ def _forecast(
     nearly = (longest.start + longest.finish) / 2
     last = [slot for slot in slots if slot.finish >= nearly]
     disc = sum(slot.finish - slot.start for slot in last) / len(last)
-    start = max(0.0, finish - disc - now)  # without chance, it is ready when the roll-forward says
+    # Without chance, it is ready when the roll-forward says; but of the discs before it, some are made twice.
+    start = max(0.0, finish - disc - now) / (1 - chance.bad)
     doubt = doubt_of(lines.ahead(format_, begun), start, chance)
     return Forecast(now, start, doubt, disc, len(last), len(slots) - len(last), chance)
 

@@ -16,8 +16,7 @@ from fulfillment.simulation.result import quantile
 from tests.bench.measuring import Row
 from tests.bench.promising.worlds import STRESS, UNSCORED, WORLDS, WorldEngine
 
-FLEETS: Final = 10
-BASE_FLEETS: Final = 30
+OF_BASE: Final = 3  # times as many fleets of the base case as of the others
 BLIND_WINDOW: Final = 500  # orders done: the last ones' quantiles are what somebody would say who sees no queue
 ON_EACH: Final = (3.0, 2.0, 1.0)  # points that coverage may be off in one world …
 IN_STRESS: Final = (5.0, 4.5, 4.0)
@@ -45,8 +44,8 @@ class _Case:
 
 
 def measure(folder: Path, rounds: int) -> list[Row]:
-    full = rounds > 3
-    seeds = {name: range(1, (BASE_FLEETS if name == BASE else FLEETS) + 1) if full else range(1, 2) for name in WORLDS}
+    """A round is one fleet more of each world."""
+    seeds = {name: range(1, rounds * (OF_BASE if name == BASE else 1) + 1) for name in WORLDS}
     tasks = [(name, seed) for name in WORLDS for seed in seeds[name]]
     with ProcessPoolExecutor() as pool:
         held = dict(zip(tasks, pool.map(_run, tasks), strict=True))
