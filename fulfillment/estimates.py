@@ -92,11 +92,11 @@ def _open(projection: Projection, belief: Belief, now: dt.datetime) -> list[_Mad
     for shipment in shipments.filter(state=Shipment.State.PREPARING).prefetch_related("jobs"):
         jobs = [job for job in shipment.jobs.all() if job.state != Job.State.CANCELLED]
         if jobs:
-            made.append(_Made(shipment, jobs, now, _foreseen(jobs, projection, belief)))
+            made.append(_Made(shipment, jobs, now, foreseen(jobs, projection, belief)))
     return made
 
 
-def _foreseen(jobs: Sequence[Job], projection: Projection, belief: Belief) -> Foreseen | None:
+def foreseen(jobs: Sequence[Job], projection: Projection, belief: Belief) -> Foreseen | None:
     """A shipment is made with the last of its jobs; nothing is foreseen if one of them can't be planned."""
     still = [job for job in jobs if job.state != Job.State.MADE]
     if not still or any(str(job.pk) not in projection.forecasts for job in still):

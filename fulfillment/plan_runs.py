@@ -73,6 +73,16 @@ def seen(run: PlanRun) -> Snapshot:
     return _SNAPSHOT.validate_python(run.snapshot)
 
 
+def busy_until(run: PlanRun) -> dict[tuple[str, str], float]:
+    """When each drive (its writer's key and its own) is done with what was given out. A board of all of them asks it
+    every few seconds: what was seen of the jobs is not looked at."""
+    return {
+        (writer["id"], drive["id"]): drive["free_at"]
+        for writer in run.snapshot["writers"]
+        for drive in writer["drives"]
+    }
+
+
 def belief(run: PlanRun) -> Belief:
     """What was believed of chance then."""
     return _BELIEF.validate_python(run.belief)

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from devices.agent.wire import DriveVerb
 from fulfillment.api import FileView
-from fulfillment.views import console, fleet, newcomers, uploads, writer, writer_verbs
+from fulfillment.views import board, console, fleet, newcomers, uploads, writer, writer_verbs
 
 writer_patterns = [
     path("", writer.show, name="fleet-writer"),
@@ -50,6 +50,9 @@ upload_patterns = [
 
 urlpatterns = [
     path("api/v1/writers/<uuid:writer_uuid>/files/<path:sha256>", FileView.as_view(), name="writer-file"),
+    path("staff/", board.show, name="board"),
+    path("staff/now/", board.now, name="board-now"),
+    path("staff/what-if/", board.what_if, name="what-if"),
     path("plant/fleet/", fleet.show, name="fleet"),
     path("plant/fleet/cards/", fleet.cards, name="fleet-cards"),
     path("plant/fleet/add/", newcomers.add, name="fleet-add"),

@@ -9,6 +9,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.gates import (
     pages_admin,
+    pages_board,
     pages_console,
     pages_errors,
     pages_fleet,
@@ -19,7 +20,17 @@ from tests.gates import (
 )
 from tests.gates.pages import Page, open_all, running_world, taken_back
 
-LISTED = (pages_shop, pages_orders, pages_errors, pages_payer, pages_papers, pages_fleet, pages_console, pages_admin)
+LISTED = (
+    pages_shop,
+    pages_orders,
+    pages_errors,
+    pages_payer,
+    pages_papers,
+    pages_fleet,
+    pages_board,
+    pages_console,
+    pages_admin,
+)
 
 
 @pytest.fixture(scope="session")

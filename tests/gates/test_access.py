@@ -92,6 +92,9 @@ TABLE: Final[dict[str, Row]] = {
     "devices:writer": RESOURCES,
     "devices:enrol": VERB,  # the code is the key
     "devices:report": everybody(TOKEN, TOKEN, GET_writer_1=METHOD, POST_writer_1=IN),
+    "board": LOOK,
+    "board-now": LOOK,
+    "what-if": LOOK,
     "fleet": LOOK,
     "fleet-cards": LOOK,
     "fleet-writer": LOOK,

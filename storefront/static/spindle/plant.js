@@ -24,8 +24,23 @@
     if (last.get(part) === event.detail.serverResponse) event.detail.shouldSwap = false;
     last.set(part, event.detail.serverResponse);
   });
+  // What came new stands as the old one was left: scrolled sideways as far, and opened.
+  let left = [];
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (!event.target.matches("[data-live]")) return;
+    const kept = event.target.querySelectorAll(".scroll[id], details[id]");
+    left = Array.from(kept, (part) => [part.id, part.scrollLeft, part.open, part === document.activeElement]);
+  });
   document.addEventListener("htmx:afterSwap", function (event) {
-    if (event.target.matches("[data-live]")) tell(event.target);
+    if (!event.target.matches("[data-live]")) return;
+    for (const [id, sideways, open, focused] of left) {
+      const part = document.getElementById(id);
+      if (!part) continue;
+      if (part.matches("details")) part.open = open;
+      else part.scrollLeft = sideways;
+      if (focused) part.focus({ preventScroll: true });
+    }
+    tell(event.target);
   });
 
   document.addEventListener("DOMContentLoaded", function () {

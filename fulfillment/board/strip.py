@@ -1,0 +1,83 @@
+"""The strip on top: how many orders are how, what was done today, and which blanks run out next. Reads only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import Count, Max, Q
+
+from devices.models import Disc
+from devices.states import DiscState
+from devices.wording import format_name
+from fulfillment import dates
+from fulfillment.board.orders import Order, Standing
+from fulfillment.fleet.words import moment
+from fulfillment.models import Shipment
+from fulfillment.planning.model import Projection
+
+HOUR: Final = dt.timedelta(hours=1)
+NEWEST: Final = 20_000  # discs looked at: more than any plant makes in hours, and the log of years is left alone
+SHORT: Final = 3  # kinds of blanks that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    name: str
+    number: int
+    of: int | None
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    counts: tuple[Number, ...]
+    blanks: tuple[str, ...]  # «DVD in Writer 2 run out at 14:20.»
+
+
+def strip(
+    orders: Sequence[Order], projection: Projection | None, writers: Mapping[str, str], now: dt.datetime
+) -> Strip:
+    late = sum(order.standing == Standing.LATE for order in orders)
+    risk = sum(order.standing == Standing.RISK for order in orders)
+    shipped, on_time = _shipped_today(now)
+    counts = (
+        Number("open orders", len(orders), None, ""),
+        Number("late", late, None, "bad" if late else ""),
+        Number("at risk", risk, None, "watch" if risk else ""),
+        Number("shipped on time today", on_time, shipped, ""),
+        Number("discs in the last hour", _discs(now), None, ""),
+    )
+    return Strip(counts, _blanks(projection, writers, now) if projection else ())
+
+
+def _shipped_today(now: dt.datetime) -> tuple[int, int]:
+    today = dates.local_date(now)
+    begins = dt.datetime.combine(today, dt.time(), dates.shop_zone())
+    held = Q(hand_over_by=None) | Q(hand_over_by__gte=today)
+    found = Shipment.objects.filter(state=Shipment.State.SHIPPED, shipped_at__gte=begins)
+    sums = found.aggregate(all=Count("pk"), on_time=Count("pk", filter=held))
+    return sums["all"], sums["on_time"]
+
+
+def _discs(now: dt.datetime) -> int:
+    newest = Disc.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    made = Disc.objects.filter(pk__gt=newest - NEWEST, state=DiscState.GOOD, final_at__gt=now - HOUR)
+    return made.count()
+
+
+def _blanks(projection: Projection, writers: Mapping[str, str], now: dt.datetime) -> tuple[str, ...]:
+    ends = sorted(
+        (at, writers[writer], format_)
+        for writer, until in projection.blanks_until.items()
+        for format_, at in until.items()
+        if writer in writers
+    )
+    return tuple(
+        f"{format_name(format_)} in {writer} run out at {moment(dt.datetime.fromtimestamp(at, dt.UTC), now)}."
+        if at > now.timestamp()
+        else f"{format_name(format_)} in {writer} have run out."
+        for at, writer, format_ in ends[:SHORT]
+    )
