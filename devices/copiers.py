@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from django.db.models import QuerySet
 
 from devices.agent import wire
+from devices.compiled import Compiled
 from devices.models import Drive
 from devices.states import DriveState
 from devices.wear import Counted, Level, Limits, judge
@@ -48,18 +51,32 @@ NO_LIMITS: Final = [None] * len(THRESHOLDS)
 
 def formats() -> set[str]:
     """All that some copier of an enabled writer takes, however that one stands now: it may be back in a minute."""
-    there = Drive.objects.filter(role=wire.Role.COPIER, gone=False, writer__enabled=True).order_by()
-    return {format_ for taken in there.values_list("formats", flat=True).distinct() for format_ in taken}
+    return {format_ for (taken,) in _formats() for format_ in taken}
 
 
 def of(writers: Collection[int]) -> dict[int, list[Copier]]:
     """By writer, the copiers that are there, by name."""
-    rows = Drive.objects.filter(writer__in=writers, role=wire.Role.COPIER, gone=False).order_by("writer", "ident")
     found: dict[int, list[Copier]] = defaultdict(list)
-    for writer, *row in rows.values_list("writer", *OF_THE_ROW, *THRESHOLDS, *COUNTERS):
+    wanted = set(writers)
+    for writer, *row in _copiers():
+        if writer not in wanted:
+            continue
         about, limits, counted = row[: len(OF_THE_ROW)], row[len(OF_THE_ROW) : -len(COUNTERS)], row[-len(COUNTERS) :]
         found[writer].append(Copier(_is_worn_out(limits, counted), *about))
     return found
+
+
+@Compiled
+def _formats() -> QuerySet[Drive, Any]:
+    there = Drive.objects.filter(role=wire.Role.COPIER, gone=False, writer__enabled=True).order_by()
+    return there.values_list("formats").distinct()
+
+
+@Compiled
+def _copiers() -> QuerySet[Drive, Any]:
+    """Of all enabled writers: nearly all of them take work, and a list of hundreds of keys is slow to read."""
+    rows = Drive.objects.filter(role=wire.Role.COPIER, gone=False, writer__enabled=True)
+    return rows.order_by("writer", "ident").values_list("writer", *OF_THE_ROW, *THRESHOLDS, *COUNTERS)
 
 
 def _is_worn_out(limits: Sequence[int | None], counted: Sequence[int]) -> bool:

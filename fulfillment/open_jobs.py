@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from archive.formats import FORMATS
 from archive.models import Image
 from devices import copiers
+from devices.compiled import Compiled, given, padded, places
 from devices.intake import ImageRef
 from fulfillment.models import Job
 from fulfillment.planning.model import Wait
@@ -81,19 +82,46 @@ def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
     however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
     more once their jobs are held for it. without: keys of jobs to leave alone.
     """
-    jobs = Job.objects.filter(covered__lt=F("copies")).order_by("rank")
-    jobs = jobs.exclude(pk__in=without) if without else jobs
-    parts = [jobs.filter(state=Job.State.WRITING)]
-    if unmade := list(Image.objects.filter(sha256=None).values_list("pk", flat=True)):
-        parts.append(jobs.filter(state=Job.State.WAITING, image__in=unmade)[:most])
-    made, written = jobs.filter(image__sha256__isnull=False), copiers.formats()
-    parts.append(made.filter(state=Job.State.WAITING, format__in=FORMATS.keys() - written)[:most])
+    alone, left_out = places(without), padded(without, "left_out")
+    rows = _being_written(alone, **left_out)
+    if unmade := [pk for (pk,) in _unmade()]:
+        rows += _without_image(places(unmade), most, alone, **padded(unmade), **left_out)
+    written = copiers.formats()
+    if others := FORMATS.keys() - written:
+        rows += _made(Job.State.WAITING, tuple(sorted(others)), most, alone, **left_out)
     for format_ in sorted(written):
-        parts.append(made.filter(state=Job.State.WAITING, format=format_)[:most])
-        parts.append(made.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS, format=format_)[:most])
-    read = [_read(row) for part in parts for row in part.values_list(*OF_THE_IMAGE, *OF_THE_JOB)]
-    found = {job.pk: job for job in read}  # one that moved meanwhile was read twice
+        rows += _made(Job.State.WAITING, (format_,), most, alone, **left_out)
+        rows += _made(Job.State.HELD, (format_,), most, alone, **left_out)
+    found = {job.pk: job for job in map(_read, rows)}  # one that moved meanwhile was read twice
     return sorted(found.values(), key=lambda job: job.rank)
+
+
+@Compiled
+def _being_written(left_out: int) -> QuerySet[Job, Any]:
+    return _wanting(left_out).filter(state=Job.State.WRITING)
+
+
+@Compiled
+def _unmade() -> QuerySet[Image, Any]:
+    return Image.objects.filter(sha256=None).order_by().values_list("pk")
+
+
+@Compiled
+def _without_image(unmade: int, most: int, left_out: int) -> QuerySet[Job, Any]:
+    rows = _wanting(left_out).filter(state=Job.State.WAITING, image__pk__in=given(unmade, Job.image.field))
+    return rows[:most]
+
+
+@Compiled
+def _made(state: Job.State, formats: tuple[str, ...], most: int, left_out: int) -> QuerySet[Job, Any]:
+    rows = _wanting(left_out).filter(image__sha256__isnull=False, state=state)
+    rows = rows.filter(format=formats[0]) if len(formats) == 1 else rows.filter(format__in=formats)
+    return (rows.filter(reason__in=PLANNERS_HOLDS) if state == Job.State.HELD else rows)[:most]
+
+
+def _wanting(left_out: int) -> QuerySet[Job, Any]:
+    rows = Job.objects.filter(covered__lt=F("copies")).exclude(pk__in=given(left_out, Job._meta.pk, "left_out"))
+    return rows.order_by("rank").values_list(*OF_THE_IMAGE, *OF_THE_JOB)
 
 
 def _read(row: tuple[Any, ...]) -> OpenJob:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from devices import trouble
 from devices.agent import wire
+from devices.compiled import Compiled
 from devices.fleet import Fleet
 from devices.intake import cancel_write, changed_writes, mark_read
 from devices.models import Disc, Drive, Write
@@ -60,25 +61,51 @@ def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
 
 def recall_writes(there: Fleet, now: dt.datetime) -> None:
     """Takes back what a writer that fell out was never sent: its jobs go to another one."""
-    ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
-    shared = Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
-    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=[writer.pk for writer in (*there.working, *there.suspects)])
+    willing = {writer.pk for writer in (*there.working, *there.suspects)}
+    movable = _not_sent_or_named()
+    stranded = [pk for pk, state, writer, *_ in movable if state == WriteState.QUEUED and writer not in willing]
+    astray = _astray([(pk, writer, drive) for pk, _, writer, drive, waits in movable if drive and waits])
+    if not stranded and not astray:
+        return
     step = "fulfillment.recall-write"
-    writes = shared.filter(stranded | Q(pk__in=_astray(shared))).exclude(pk__in=trouble.left_alone(step, now))
+    writes = _shared().filter(Q(pk__in=stranded, state=WriteState.QUEUED) | Q(pk__in=astray))
+    writes = writes.exclude(pk__in=trouble.left_alone(step, now))
     trouble.each(step, writes[:BATCH], lambda write: cancel_write(write, ACTOR, now), now)
 
 
-def _astray(writes: QuerySet[Write]) -> list[int]:
+def _shared() -> QuerySet[Write]:
+    """Writes for jobs that may be taken back."""
+    ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
+    return Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
+
+
+def _has_planned() -> Exists:
+    return Exists(Disc.objects.filter(write=OuterRef("pk"), state=DiscState.PLANNED))
+
+
+@Compiled
+def _not_sent_or_named() -> QuerySet[Write, Any]:
+    rows = _shared().filter(Q(state=WriteState.QUEUED) | ~Q(drive="")).order_by()
+    return rows.values_list("pk", "state", "writer", "drive", _has_planned())
+
+
+@Compiled
+def _held() -> QuerySet[Drive, Any]:
+    copiers = Drive.objects.filter(role=wire.Role.COPIER, gone=False).order_by()
+    return copiers.exclude(held_for="").values_list("writer", "formats")
+
+
+def _astray(named: Sequence[tuple[int, int, str]]) -> list[int]:
     """Writes with discs to begin that might go into a drive that somebody holds, or must go into one that is not ours
-    any more: planned anew, they go elsewhere."""
-    copiers = Drive.objects.filter(role=wire.Role.COPIER, gone=False)
-    held = list(copiers.exclude(held_for="").values_list("writer", "formats"))
-    waiting = writes.filter(Exists(Disc.objects.filter(write=OuterRef("pk"), state=DiscState.PLANNED)))
-    named = list(waiting.exclude(drive="").values_list("pk", "writer", "drive"))
-    drives = copiers.filter(writer__in={writer for _, writer, _ in named}) if named else ()
-    usable = {(drive.writer_id, drive.ident) for drive in drives if drive.takes_work}
+    any more: planned anew, they go elsewhere. named: those that must go into one drive, with their writer and it."""
+    usable: set[tuple[int, str]] = set()
+    if named:
+        drives = Drive.objects.filter(role=wire.Role.COPIER, gone=False, writer__in={writer for _, writer, _ in named})
+        usable = {(drive.writer_id, drive.ident) for drive in drives if drive.takes_work}
     astray = [pk for pk, writer, drive in named if (writer, drive) not in usable]
-    free = waiting.filter(drive="", writer__in={writer for writer, _ in held}) if held else Write.objects.none()
+    if not (held := _held()):
+        return astray
+    free = _shared().filter(_has_planned(), drive="", writer__in={writer for writer, _ in held})
     return astray + [
         pk
         for pk, writer, format_ in free.values_list("pk", "writer", "format")
@@ -96,11 +123,16 @@ def recall_cancelled(shipment: Shipment, *, actor: str, now: dt.datetime) -> Non
 
 def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
-    groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
-    for sha256, format_, discs in groups.annotate(discs=Count("pk", distinct=True)):
+    for sha256, format_, discs in _in_stock():
         jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_, covered__lt=F("copies"))
         jobs = jobs.exclude(pk__in=trouble.left_alone(GIVE_STOCK, now)).select_related("image").order_by("rank")
         trouble.each(GIVE_STOCK, _first_of(jobs[:discs], discs), lambda job: _give_stock(job, now), now)
+
+
+@Compiled
+def _in_stock() -> QuerySet[Disc, Any]:
+    groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
+    return groups.annotate(discs=Count("pk", distinct=True))
 
 
 def _first_of(jobs: Iterable[Job], discs: int) -> Iterator[Job]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 
 from devices import fleet
+from devices.compiled import Compiled
 from devices.fleet import Fleet
 from devices.models import Disc
 from fulfillment import counting, writer_views
@@ -46,11 +50,16 @@ def _under_way(writers: Iterable[WriterView], discs: Mapping[int, Sequence[DiscU
 def _unfinished_discs() -> dict[int, list[DiscUnderWay]]:
     """By writer, in the order in which they will be made."""
     discs: dict[int, list[DiscUnderWay]] = defaultdict(list)
-    rows = Disc.objects.filter(state__in=counting.UNDER_WAY).order_by("write__queued_at", "id")
-    for row in rows.values_list(
-        "state", "drive", "started_at", "write", "write__writer", "write__image_sha256", "write__image_size",
-        "write__format", "write__drive",
-    ):  # fmt: skip
+    for row in _under_way_now():
         disc = DiscUnderWay(*row)
         discs[disc.writer].append(disc)
     return discs
+
+
+@Compiled
+def _under_way_now() -> QuerySet[Disc, Any]:
+    rows = Disc.objects.filter(state__in=counting.UNDER_WAY).order_by("write__queued_at", "id")
+    return rows.values_list(
+        "state", "drive", "started_at", "write", "write__writer", "write__image_sha256", "write__image_size",
+        "write__format", "write__drive",
+    )  # fmt: skip
