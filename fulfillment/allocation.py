@@ -10,11 +10,13 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
+from devices.compiled import Compiled, CompiledUpdate, Given, given
 from devices.models import Disc, Write
 from devices.states import DiscState
 from devices.trouble import NotTried
@@ -38,7 +40,7 @@ class Written:
     shares: Mapping[int, list[WriteShare]]
     """By write, in the order of the plan. Shares of one job have it in common."""
     given: Counter[tuple[int, UUID]]
-    """How many discs of a write a job has."""
+    """How many discs a job has of each write."""
     made: Counter[UUID]
     """How many discs a job has of all writes."""
     counts: Mapping[UUID, Counts]
@@ -50,16 +52,34 @@ def read_written(writes: Iterable[Write]) -> Written:
     keys = [write.pk for write in writes]
     shares: dict[int, list[WriteShare]] = defaultdict(list)
     jobs: dict[UUID, Job] = {}
-    for share in WriteShare.objects.filter(write__in=keys).select_related("job__shipment").order_by("pk"):
+    for share in _shares.of(keys):
         share.job = jobs.setdefault(share.job_id, share.job)
         shares[share.write_id].append(share)
     spare: dict[int, list[Disc]] = defaultdict(list)
-    good = Disc.objects.filter(write__in=keys, state=DiscState.GOOD, allocation=None)
-    for disc in good.order_by("final_at", "id"):
-        spare[disc.write_id].append(disc)
-    lossy = set(Disc.objects.filter(write__in=keys, state__in=LOST).values_list("write", flat=True))
+    lossy: set[int] = set()
+    for disc in _spare_or_lost.of(keys):
+        if disc.state == DiscState.GOOD:
+            spare[disc.write_id].append(disc)
+        else:
+            lossy.add(disc.write_id)
     losers = {share.job_id: share.job for write in lossy for share in shares[write] if share.job.state in Job.OPEN}
-    return Written(spare, shares, counting.given_of(keys), counting.made(jobs), counting.count(losers.values()))
+    given_, made = counting.given_to(jobs), Counter[UUID]()
+    for (_, job), discs in given_.items():
+        made[job] += discs
+    return Written(spare, shares, given_, made, counting.count(losers.values()))
+
+
+@Compiled
+def _shares(writes: int) -> QuerySet[WriteShare]:
+    rows = WriteShare.objects.filter(write__pk__in=given(writes, WriteShare.write.field))
+    return rows.select_related("job__shipment").order_by("pk")
+
+
+@Compiled
+def _spare_or_lost(writes: int) -> QuerySet[Disc]:
+    spare = Q(state=DiscState.GOOD, allocation=None)
+    rows = Disc.objects.filter(spare | Q(state__in=LOST), write__pk__in=given(writes, Disc.write.field))
+    return rows.order_by("final_at", "id")
 
 
 def allocate_write(write: Write, written: Written, now: dt.datetime) -> None:
@@ -75,7 +95,7 @@ def allocate_write(write: Write, written: Written, now: dt.datetime) -> None:
         written.given[of_this] += given
         written.made[job.pk] += given
         spare = spare[given:]
-    left_over = (Allocation(disc=disc, job=None, at=now) for disc in spare)
+    left_over = [Allocation(disc=disc, job=None, at=now) for disc in spare]
     Allocation.objects.bulk_create(left_over, ignore_conflicts=True)
 
 
@@ -125,8 +145,16 @@ def _give_whole(job: Job, discs: Sequence[Disc], now: dt.datetime, *, in_stock: 
 
 def _keep(job: Job, **sums: int) -> None:
     """Compare-and-set: sums of a job that somebody changed since it was read are not known."""
-    if not Job.objects.filter(pk=job.pk, revision=job.revision).update(revision=F("revision") + 1, **sums):
+    if not _as_read(*sums, pk=job.pk, seen=job.revision, **sums):
         raise Overtaken
     job.revision += 1
     for column, value in sums.items():
         setattr(job, column, value)
+
+
+@CompiledUpdate
+def _as_read(*sums: str) -> tuple[QuerySet[Job], dict[str, Any]]:
+    """The job's row, if it is as it was read, and what it becomes."""
+    column: Any = Job._meta.get_field
+    rows = Job.objects.filter(pk=Given("pk", column("id")), revision=Given("seen", column("revision")))
+    return rows, {name: Given(name, column(name)) for name in sums} | {"revision": F("revision") + 1}

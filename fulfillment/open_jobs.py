@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from archive.formats import FORMATS
 from archive.models import Image
@@ -82,46 +82,33 @@ def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
     however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
     more once their jobs are held for it. without: keys of jobs to leave alone.
     """
-    alone, left_out = places(without), padded(without, "left_out")
-    rows = _being_written(alone, **left_out)
-    if unmade := [pk for (pk,) in _unmade()]:
-        rows += _without_image(places(unmade), most, alone, **padded(unmade), **left_out)
-    written = copiers.formats()
-    if others := FORMATS.keys() - written:
-        rows += _made(Job.State.WAITING, tuple(sorted(others)), most, alone, **left_out)
-    for format_ in sorted(written):
-        rows += _made(Job.State.WAITING, (format_,), most, alone, **left_out)
-        rows += _made(Job.State.HELD, (format_,), most, alone, **left_out)
+    written, unmade = copiers.formats(), [pk for (pk,) in _unmade()]
+    shape = most, tuple(sorted(written)), places(unmade), places(without)
+    rows = _head(*shape, **padded(unmade), **padded(without, "left_out"))
     found = {job.pk: job for job in map(_read, rows)}  # one that moved meanwhile was read twice
     return sorted(found.values(), key=lambda job: job.rank)
 
 
 @Compiled
-def _being_written(left_out: int) -> QuerySet[Job, Any]:
-    return _wanting(left_out).filter(state=Job.State.WRITING)
+def _head(most: int, written: Sequence[str], unmade: int, left_out: int) -> list[QuerySet[Job, Any]]:
+    jobs = Job.objects.filter(covered__lt=F("copies")).exclude(pk__in=given(left_out, Job._meta.pk, "left_out"))
+    jobs = jobs.order_by("rank").values_list(*OF_THE_IMAGE, *OF_THE_JOB)
+    waiting = jobs.filter(state=Job.State.WAITING)
+    parts = [jobs.filter(state=Job.State.WRITING)]
+    if unmade:
+        parts.append(waiting.filter(image__pk__in=given(unmade, Job.image.field))[:most])
+    made = Q(image__sha256__isnull=False)
+    if others := FORMATS.keys() - set(written):
+        parts.append(waiting.filter(made, format__in=others)[:most])
+    held = jobs.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS)
+    for format_ in written:
+        parts += [waiting.filter(made, format=format_)[:most], held.filter(made, format=format_)[:most]]
+    return parts
 
 
 @Compiled
 def _unmade() -> QuerySet[Image, Any]:
     return Image.objects.filter(sha256=None).order_by().values_list("pk")
-
-
-@Compiled
-def _without_image(unmade: int, most: int, left_out: int) -> QuerySet[Job, Any]:
-    rows = _wanting(left_out).filter(state=Job.State.WAITING, image__pk__in=given(unmade, Job.image.field))
-    return rows[:most]
-
-
-@Compiled
-def _made(state: Job.State, formats: tuple[str, ...], most: int, left_out: int) -> QuerySet[Job, Any]:
-    rows = _wanting(left_out).filter(image__sha256__isnull=False, state=state)
-    rows = rows.filter(format=formats[0]) if len(formats) == 1 else rows.filter(format__in=formats)
-    return (rows.filter(reason__in=PLANNERS_HOLDS) if state == Job.State.HELD else rows)[:most]
-
-
-def _wanting(left_out: int) -> QuerySet[Job, Any]:
-    rows = Job.objects.filter(covered__lt=F("copies")).exclude(pk__in=given(left_out, Job._meta.pk, "left_out"))
-    return rows.order_by("rank").values_list(*OF_THE_IMAGE, *OF_THE_JOB)
 
 
 def _read(row: tuple[Any, ...]) -> OpenJob:

@@ -9,7 +9,7 @@ from typing import Final
 
 from devices import fleet, trouble
 from devices.fleet import Fleet
-from fulfillment import apply, caching, open_jobs, progress, ranking, snapshot
+from fulfillment import apply, caching, open_jobs, progress, ranking, recalls, snapshot
 from fulfillment.console import progress as copies
 from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.model import Plan
@@ -40,7 +40,7 @@ def run(now: dt.datetime) -> Turn:
     """Harmless when run twice, or twice at once."""
     with trouble.looked_up_once():
         there = fleet.read()
-        progress.recall_writes(there, now)
+        recalls.recall_writes(there, now)
         read = progress.read_writes(now)
         copies.run(now)
         progress.use_stock(now)

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from devices import trouble
 from devices.agent import wire
 from devices.models import BlankBin, Disc, Trouble, Write, Writer
-from fulfillment import apply, open_jobs, operators, progress, ranking, rolling, snapshot, tick
+from fulfillment import apply, open_jobs, operators, ranking, recalls, rolling, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
@@ -297,7 +297,7 @@ def test_writes_of_a_cancelled_shipment_are_taken_back_in_the_order_in_which_rep
         job.shares.create(write=write, copies=1)
     Job.objects.filter(pk=job.pk).update(state=Job.State.CANCELLED)
     taken: list[int] = []
-    monkeypatch.setattr(progress, "cancel_write", lambda write, actor, now: taken.append(write.pk))
-    progress.recall_cancelled(job.shipment, actor="anna", now=NOW)
+    monkeypatch.setattr(recalls, "cancel_write", lambda write, actor, now: taken.append(write.pk))
+    recalls.recall_cancelled(job.shipment, actor="anna", now=NOW)
     assert len(taken) == 3
     assert taken == sorted(taken)
