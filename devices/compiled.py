@@ -38,8 +38,11 @@ def given(count: int, field: Field[Any, Any], name: str = "") -> list[Any]:
 
 def places(keys: Collection[Any]) -> int:
     """How many places a query has that is to take these: few different numbers, so that few texts are compiled."""
-    step = 1 << max(0, len(keys).bit_length() - 4)  # of sixteen or more, an eighth at the most stays empty
-    return -(-len(keys) // step) * step
+    count = len(keys)
+    if count < 16:
+        return 1 << (count - 1).bit_length() if count else 0
+    step = 1 << (count.bit_length() - 4)  # an eighth at the most stays empty
+    return -(-count // step) * step
 
 
 def padded(keys: Collection[Any], name: str = "") -> dict[str, Any]:

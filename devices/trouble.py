@@ -150,7 +150,9 @@ def together(
     Returns the rows that took part, and what `work` gave. Raises what `work` raises for no row in particular.
     """
     known = _troubles(step)
-    wanted = [row for row in rows if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
+    wanted = list(rows)
+    if known:
+        wanted = [row for row in wanted if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
     try:
         result = work(wanted)
     except Exception as fault:
@@ -166,7 +168,7 @@ def together(
         guilty = {row.pk for row, _ in culprits}
         wanted = [row for row in wanted if row.pk not in guilty]
         result = work(wanted)
-    for row in wanted:
+    for row in wanted if known else ():
         if trouble := known.get(str(row.pk)):
             trouble.delete()
     return wanted, result

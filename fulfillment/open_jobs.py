@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from archive.formats import FORMATS
 from archive.models import Image
 from devices import copiers
 from devices.compiled import Compiled, given, padded, places
+from devices.copiers import Copier
 from devices.intake import ImageRef
 from fulfillment.models import Job
 from fulfillment.planning.model import Wait
@@ -74,15 +75,17 @@ OF_THE_JOB: Final = (
 )  # fmt: skip
 
 
-def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
+def head(
+    most: int = HEAD, without: Collection[str] = (), drives: Mapping[int, Sequence[Copier]] | None = None
+) -> list[OpenJob]:
     """Jobs that want discs, in rank order: those of which some are being written, and of each format the first `most`
     that wait.
 
     What the planner itself holds waits as well. So do those whose image is not made, but they are counted apart:
     however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
-    more once their jobs are held for it. without: keys of jobs to leave alone.
+    more once their jobs are held for it. without: keys of jobs to leave alone. drives: if they have been read already.
     """
-    written, unmade = copiers.formats(), [pk for (pk,) in _unmade()]
+    written, unmade = copiers.formats(drives), [pk for (pk,) in _unmade()]
     shape = most, tuple(sorted(written)), places(unmade), places(without)
     rows = _head(*shape, **padded(unmade), **padded(without, "left_out"))
     found = {job.pk: job for job in map(_read, rows)}  # one that moved meanwhile was read twice

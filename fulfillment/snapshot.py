@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from devices import fleet
 from devices.compiled import Compiled
+from devices.copiers import Copier
 from devices.fleet import Fleet
 from devices.models import Disc
 from fulfillment import counting, writer_views
@@ -22,13 +23,17 @@ from fulfillment.ranking import view_of
 
 
 def take(
-    jobs: Sequence[OpenJob], now: dt.datetime, there: Fleet | None = None, *, to_the_end: bool = False
+    jobs: Sequence[OpenJob],
+    now: dt.datetime,
+    there: Fleet | None = None,
+    *,
+    drives: Mapping[int, Sequence[Copier]] | None = None,
+    to_the_end: bool = False,
 ) -> Snapshot:
-    """there: if it has been read already. to_the_end: who asks when jobs will be made minds what is under way."""
+    """there, drives: if they were read already. to_the_end: who asks when jobs will be made minds what is under way."""
     discs = _unfinished_discs()
-    writers = writer_views.views(
-        there or fleet.read(), discs, now, {job.image.sha256 for job in jobs if job.image.sha256}
-    )
+    images = {job.image.sha256 for job in jobs if job.image.sha256}
+    writers = writer_views.views(there or fleet.read(), discs, now, images, drives)
     return Snapshot(_job_views(jobs), writers, _under_way(writers, discs) if to_the_end else {})
 
 

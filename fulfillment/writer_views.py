@@ -31,23 +31,28 @@ class Bin(NamedTuple):
 
 
 def views(
-    there: Fleet, discs: Mapping[int, Sequence[DiscUnderWay]], now: dt.datetime, images: Collection[str] = ()
+    there: Fleet,
+    discs: Mapping[int, Sequence[DiscUnderWay]],
+    now: dt.datetime,
+    images: Collection[str] = (),
+    drives: Mapping[int, Sequence[Copier]] | None = None,
 ) -> tuple[WriterView, ...]:
     """The writers that take work, by name. discs: those of each writer that are not finished.
 
     images: digests of what is to be made. Of the many thousand images on the fleet's disks, only these are looked for.
+    drives: by writer, its copiers, if they have been read already.
     Writers that have just fallen silent keep the work that is planned for them, and get no other.
     """
     quiet = {writer.pk for writer in there.suspects}
     writers = [*there.working, *there.suspects]
     keys = [writer.pk for writer in writers]
-    drives, bins = copiers.of(keys), _bins(keys)
+    drives, bins = copiers.read() if drives is None else drives, _bins(keys)
     cached = _cached({*images, *(disc.image for held in discs.values() for disc in held)})
     rates = learning.rates_of(keys)
     views = (
         _view(
             writer,
-            drives[writer.pk],
+            drives.get(writer.pk, ()),
             bins[writer.pk],
             cached[writer.pk],
             discs.get(writer.pk, ()),
