@@ -88,12 +88,12 @@ def head(
     written, unmade = copiers.formats(drives), [pk for (pk,) in _unmade()]
     shape = most, tuple(sorted(written)), places(unmade), places(without)
     rows = _head(*shape, **padded(unmade), **padded(without, "left_out"))
-    found = {job.pk: job for job in map(_read, rows)}  # one that moved meanwhile was read twice
-    return sorted(found.values(), key=lambda job: job.rank)
+    return sorted(map(_read, rows), key=lambda job: job.rank)
 
 
 @Compiled
 def _head(most: int, written: Sequence[str], unmade: int, left_out: int) -> list[QuerySet[Job, Any]]:
+    """In one statement, and so at one instant: none is read twice, or not at all, that moves meanwhile."""
     jobs = Job.objects.filter(covered__lt=F("copies")).exclude(pk__in=given(left_out, Job._meta.pk, "left_out"))
     jobs = jobs.order_by("rank").values_list(*OF_THE_IMAGE, *OF_THE_JOB)
     waiting = jobs.filter(state=Job.State.WAITING)
