@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devices.agent import wire
+from devices.fleet import WillingWriter
 from devices.log import log
 from devices.models import Drive, Writer
 from devices.text import clean
@@ -41,7 +42,7 @@ def learn(expected: float, waits: int, took: float) -> float:
     return expected + (counted - expected) / min(PRIOR_WEIGHT + waits + 1, MEMORY)
 
 
-def expected(writer: Writer) -> HandWaits:
+def expected(writer: Writer | WillingWriter) -> HandWaits:
     blank, take_out = writer.blank_wait, writer.take_out_wait
     return HandWaits(
         PRIOR[BLANK] if blank is None else blank,

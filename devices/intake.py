@@ -5,18 +5,22 @@ Validates what it is given; must never call an agent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, QuerySet, When
 
 from devices import addresses, lifecycle, tokens
 from devices.agent import wire
-from devices.log import log
+from devices.compiled import Compiled, CompiledUpdate, given, padded, places
+from devices.log import log, log_queued
 from devices.models import Disc, Drive, Write, Writer
 from devices.serials import new_serial
 from devices.tasks import nudge
@@ -52,6 +56,41 @@ class NewWriter:
     report_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewWrite:
+    """A write that is asked for. `title` and `reference` (whose it is) are for logs and labels."""
+
+    uuid: UUID
+    writer: Writer
+    image: ImageRef
+    format: str
+    title: str
+    copies: int
+    drive: str | None = None
+    verify: bool = True
+    reference: str = ""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What makes it the same write when it is asked for again."""
+        return {
+            "writer_id": self.writer.pk,
+            "image_sha256": self.image.sha256,
+            "image_size": self.image.size,
+            "layout": self.image.layout,
+            "format": self.format,
+            "copies": self.copies,
+            "drive": self.drive or "",
+            "verify": self.verify,
+        }
+
+
+def queue_writes(wanted: Sequence[NewWrite], *, actor: str, now: datetime) -> list[Write]:
+    """New writes with their discs and their new serials, in one transaction. Raises NotAccepted."""
+    with transaction.atomic():
+        return _create(wanted, _copiers_of({new.writer.pk for new in wanted}), actor, now)
+
+
 def queue_write(
     *,
     uuid: UUID,
@@ -71,38 +110,40 @@ def queue_write(
     The same uuid again gives the write that exists, if it is the same write. `title` and `reference` (whose it is)
     are for logs and labels.
     """
-    check_image(image)
-    _check_fit(writer, format, drive)
-    if not 1 <= copies <= MAX_COPIES:
-        raise NotAccepted("copies", f"{copies} copies are not between 1 and {MAX_COPIES}. Ask for several writes.")
-    body = {
-        "writer_id": writer.pk,
-        "image_sha256": image.sha256,
-        "image_size": image.size,
-        "layout": image.layout,
-        "format": format,
-        "copies": copies,
-        "drive": drive or "",
-        "verify": verify,
-    }
-    names = {"title": clean(title, 200), "reference": clean(reference, 200)}
+    new = NewWrite(uuid, writer, image, format, title, copies, drive, verify, reference)
     try:
-        with transaction.atomic():
-            return _create(uuid, body | names, now=now, actor=actor)
+        (write,) = queue_writes([new], actor=actor, now=now)
     except IntegrityError:  # it was queued before
         if (known := Write.objects.filter(uuid=uuid).first()) is None:
             raise
-    if any(getattr(known, field) != value for field, value in body.items()):
+    else:
+        return write
+    if any(getattr(known, field) != value for field, value in new.body.items()):
         raise NotAccepted("uuid", f"Write {uuid} exists already and asks for something else. Use a new uuid.")
     return known
 
 
-def _create(uuid: UUID, values: dict[str, object], *, now: datetime, actor: str) -> Write:
-    write = Write.objects.create(uuid=uuid, queued_at=now, changed_at=now, **values)
-    Disc.objects.bulk_create(Disc(write=write, serial=new_serial()) for _ in range(write.copies))
-    log(write.writer_id, "write", now=now, actor=actor, write=write, new=write.state, text=str(write))
+def _create(
+    wanted: Sequence[NewWrite], copiers: Mapping[int, Sequence[Drive]], actor: str, now: datetime
+) -> list[Write]:
+    for new in wanted:
+        _check(new, copiers[new.writer.pk])
+    writes = [
+        Write(
+            uuid=new.uuid,
+            title=clean(new.title, 200),
+            reference=clean(new.reference, 200),
+            queued_at=now,
+            changed_at=now,
+            **new.body,
+        )
+        for new in wanted
+    ]
+    Write.objects.bulk_create(writes)
+    Disc.objects.bulk_create(Disc(write=write, serial=new_serial()) for write in writes for _ in range(write.copies))
+    log_queued(writes, now=now, actor=actor)
     transaction.on_commit(lambda: nudge(), robust=True)
-    return write
+    return writes
 
 
 def cancel_write(write: Write, actor: str, now: datetime) -> bool:
@@ -118,20 +159,32 @@ def changed_writes(limit: int, without: Collection[str] = ()) -> Sequence[Write]
 
     without: keys of rows that the reader leaves alone.
     """
-    rows = Write.objects.filter(revision__gt=F("revision_read")).select_related("writer").exclude(pk__in=without)
-    return list(rows.order_by("changed_at", "id")[:limit])
+    changed: list[Write] = _changed(limit, places(without), **padded(without))
+    return changed
+
+
+@Compiled
+def _changed(limit: int, without: int) -> QuerySet[Write]:
+    rows = Write.objects.filter(revision__gt=F("revision_read")).exclude(pk__in=given(without, Write._meta.pk))
+    return rows.select_related("writer").order_by("changed_at", "id")[:limit]
 
 
 def mark_read(writes: Iterable[Write]) -> int:
     """Says that these writes were read as they are here; what changed later stays unread. How many were not before."""
-    by_revision: dict[int, list[int]] = {}
-    for write in writes:
-        by_revision.setdefault(write.revision, []).append(write.pk)
-    marked = 0
-    for revision, keys in by_revision.items():
-        rows = Write.objects.filter(pk__in=keys, revision_read__lt=revision, revision__gte=revision)
-        marked += rows.update(revision_read=revision)
-    return marked
+    seen = {write.pk: write.revision for write in writes}
+    if not seen:
+        return 0
+    return _mark(places(seen), **padded(seen), **padded(list(seen.values()), "revision"))
+
+
+@CompiledUpdate
+def _mark(writes: int) -> tuple[QuerySet[Write], dict[str, Any]]:
+    keys = given(writes, Write._meta.pk)
+    revisions = given(writes, Write._meta.get_field("revision"), "revision")
+    pairs = list(zip(keys, revisions, strict=True))
+    unread = (Q(pk=pk, revision_read__lt=revision, revision__gte=revision) for pk, revision in pairs)
+    seen = Case(*(When(pk=pk, then=revision) for pk, revision in pairs))
+    return Write.objects.filter(reduce(or_, unread)), {"revision_read": seen}
 
 
 def add_writer(*, name: str, address: str, kind: str = "xorriso", now: datetime) -> NewWriter:
@@ -194,12 +247,31 @@ def check_image(image: ImageRef) -> None:
         raise NotAccepted("image", f"An image of {image.size} bytes can't be written.")
 
 
-def _check_fit(writer: Writer, format_: str, drive: str | None) -> None:
+def _check(new: NewWrite, copiers: Sequence[Drive]) -> None:
+    check_image(new.image)
+    _check_fit(new.writer, new.format, new.drive, {drive.ident: drive for drive in copiers})
+    if not 1 <= new.copies <= MAX_COPIES:
+        raise NotAccepted("copies", f"{new.copies} copies are not between 1 and {MAX_COPIES}. Ask for several writes.")
+
+
+def _copiers_of(writers: Collection[int]) -> dict[int, list[Drive]]:
+    found: dict[int, list[Drive]] = {pk: [] for pk in writers}
+    for drive in _copiers.of(writers):
+        found[drive.writer_id].append(drive)
+    return found
+
+
+@Compiled
+def _copiers(writers: int) -> QuerySet[Drive]:
+    rows = Drive.objects.filter(role=wire.Role.COPIER, gone=False).order_by("ident")
+    return rows.filter(writer__pk__in=given(writers, Drive.writer.field))
+
+
+def _check_fit(writer: Writer, format_: str, drive: str | None, copiers: Mapping[str, Drive]) -> None:
     if format_ not in wire.FORMATS:
         raise NotAccepted("format", f"{format_!r} is no format. There are: {', '.join(wire.FORMATS)}.")
     if not writer.enabled:
         raise NotAccepted("writer", f"{writer} is switched off. Enable it or choose another.")
-    copiers = {each.ident: each for each in writer.drives.filter(role=wire.Role.COPIER, gone=False)}
     if drive is not None and drive not in copiers:
         raise NotAccepted("drive", f"{writer} has no copier drive {drive!r}. Choose another one.")
     blocked = {ident: each.wear.text for ident, each in copiers.items() if each.wear.level is Level.BLOCK}

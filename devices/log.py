@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +38,25 @@ def log(
         new=new,
         text=text,
     )
+    _tell(writer_pk, kind, actor=actor, write=write, serial=serial, old=old, new=new, text=text)
+
+
+def log_queued(writes: Sequence[Write], *, now: datetime, actor: str) -> None:
+    """A line for each of these writes, which are new."""
+    lines = [
+        DeviceEvent(
+            writer_id=write.writer_id, kind="write", at=now, actor=actor, write=write, new=write.state, text=str(write)
+        )
+        for write in writes
+    ]
+    DeviceEvent.objects.bulk_create(lines)
+    for line in lines:
+        _tell(line.writer_id, line.kind, actor=actor, write=line.write, serial="", old="", new=line.new, text=line.text)
+
+
+def _tell(
+    writer_pk: int, kind: str, *, actor: str, write: Write | None, serial: str, old: str, new: str, text: str
+) -> None:
     about = {"writer": writer_pk, "write": write.uuid if write else "", "order": write.reference if write else ""}
     about |= {"serial": serial, "old": old, "new": new, "reason": text if actor in {"tick", "agent"} else ""}
     # Not before it is so. An operator's own words stay in the database.

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from devices import lifecycle
 from devices.agent import wire
@@ -55,8 +55,12 @@ def cancel_read(read: Read, actor: str, now: datetime) -> bool:
 
 def changed_reads(limit: int, without: Collection[str] = ()) -> Sequence[Read]:
     """Reads that changed since they were marked, oldest change first; no more than `limit`."""
-    rows = Read.objects.filter(revision__gt=F("revision_read")).select_related("writer").exclude(pk__in=without)
+    rows = unread_reads().select_related("writer").exclude(pk__in=without)
     return list(rows.order_by("changed_at", "id")[:limit])
+
+
+def unread_reads() -> QuerySet[Read]:
+    return Read.objects.filter(revision__gt=F("revision_read"))
 
 
 def mark_read_seen(read_pk: int, revision: int) -> bool:

@@ -18,12 +18,11 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Model, QuerySet
 from structlog.contextvars import bound_contextvars
 
+from devices.compiled import Compiled
 from devices.models import Trouble
 from devices.text import clean
 
 logger = logging.getLogger(__name__)
-
-Row = TypeVar("Row", bound=Model)
 
 
 class Keyed(Protocol):
@@ -33,7 +32,7 @@ class Keyed(Protocol):
     def pk(self) -> Any: ...
 
 
-AnyRow = TypeVar("AnyRow", bound=Keyed)
+Row = TypeVar("Row", bound=Keyed)
 Result = TypeVar("Result")
 
 PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=30))  # between the tries; after the last one it is set aside
@@ -59,7 +58,7 @@ class NotTried(Exception):
 def looked_up_once() -> Iterator[None]:
     """Within, the troubles are read once: a turn has a dozen steps, and troubles are few and rare."""
     by_step: dict[str, dict[str, Trouble]] = {}
-    for trouble in Trouble.objects.all():
+    for trouble in _all():
         by_step.setdefault(trouble.step, {})[trouble.row] = trouble
     token = _seen.set(by_step)
     try:
@@ -68,9 +67,19 @@ def looked_up_once() -> Iterator[None]:
         _seen.reset(token)
 
 
+@Compiled
+def _all() -> QuerySet[Trouble]:
+    return Trouble.objects.all()
+
+
 def left_alone(step: str, now: datetime) -> list[str]:
     """The keys of rows that this step must not touch now: for `exclude(pk__in=…)`, so that they fill no batch."""
     return [trouble.row for trouble in _troubles(step).values() if _resting(trouble, now)]
+
+
+def has_any(step: str) -> bool:
+    """Whether a row of this step failed and has not gone well since."""
+    return bool(_troubles(step))
 
 
 def all_left_alone(steps: Iterable[str], now: datetime) -> dict[str, list[str]]:
@@ -122,7 +131,7 @@ def each(
     return went_well
 
 
-def _take_failure(step: str, row: Model, error: Exception, now: datetime) -> None:
+def _take_failure(step: str, row: Keyed, error: Exception, now: datetime) -> None:
     if isinstance(error, OF_THE_DATABASE) and not connection.is_usable():
         raise error
     if passes(error):
@@ -134,21 +143,23 @@ def _take_failure(step: str, row: Model, error: Exception, now: datetime) -> Non
 
 
 def together(
-    step: str, rows: Iterable[AnyRow], work: Callable[[list[AnyRow]], Result], now: datetime
-) -> tuple[list[AnyRow], Result]:
+    step: str, rows: Iterable[Row], work: Callable[[list[Row]], Result], now: datetime
+) -> tuple[list[Row], Result]:
     """`work` for all rows at once, without those that make it raise; those are noted. `work` must change nothing.
 
     Returns the rows that took part, and what `work` gave. Raises what `work` raises for no row in particular.
     """
     known = _troubles(step)
-    wanted = [row for row in rows if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
+    wanted = list(rows)
+    if known:
+        wanted = [row for row in wanted if not (str(row.pk) in known and _resting(known[str(row.pk)], now))]
     try:
         result = work(wanted)
     except Exception as fault:
         if _nobodys(fault):
             raise
         work([])  # raises as well where something else than the rows is broken
-        culprits: list[tuple[AnyRow, Exception]] = []
+        culprits: list[tuple[Row, Exception]] = []
         _find(wanted, work, culprits)
         if not culprits or len(culprits) == len(wanted) > 1 or len(culprits) >= _MOST_CULPRITS:
             raise
@@ -157,7 +168,7 @@ def together(
         guilty = {row.pk for row, _ in culprits}
         wanted = [row for row in wanted if row.pk not in guilty]
         result = work(wanted)
-    for row in wanted:
+    for row in wanted if known else ():
         if trouble := known.get(str(row.pk)):
             trouble.delete()
     return wanted, result
@@ -235,7 +246,7 @@ def _resting(trouble: Trouble, now: datetime) -> bool:
     return trouble.set_aside_at is not None or trouble.next_try_at > now
 
 
-def _find(rows: list[AnyRow], work: Callable[[list[AnyRow]], Any], found: list[tuple[AnyRow, Exception]]) -> None:
+def _find(rows: list[Row], work: Callable[[list[Row]], Any], found: list[tuple[Row, Exception]]) -> None:
     """The rows without which `work` does not raise, by halves: a few runs, not one per row."""
     if len(found) >= _MOST_CULPRITS:
         return

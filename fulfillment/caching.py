@@ -15,7 +15,7 @@ from typing import Final
 
 from archive.models import TitleVersion
 from devices import fleet, trouble, wishes
-from devices.fleet import Fleet
+from devices.fleet import Fleet, WillingWriter
 from devices.intake import ImageRef
 from devices.models import ImageRequest, Writer
 from fulfillment import disks
@@ -69,19 +69,19 @@ def _carry_out(decided: Sequence[Decision], now: dt.datetime) -> None:
     trouble.each(STEP, busy, lambda writer: _ask(writer, decisions[writer], titles, now), now)
 
 
-def without_room(now: dt.datetime) -> list[tuple[Writer, Need]]:
+def without_room(now: dt.datetime) -> list[tuple[WillingWriter, Need]]:
     """What is needed on a disk now, where no room may be made for it now."""
     decisions = decide(Plan((), {}), (), fleet.read().working, now)
     return [(decision.view.writer, need) for decision in decisions for need in decision.stuck]
 
 
-def stuck(now: dt.datetime) -> list[tuple[Writer, Need]]:
+def stuck(now: dt.datetime) -> list[tuple[WillingWriter, Need]]:
     """Of that, what has waited for longer than it does where it ends by itself."""
     return [(writer, need) for writer, need in without_room(now) if need.since <= now - PATIENCE]
 
 
 def decide(
-    plan: Plan, jobs: Sequence[OpenJob], writers: Sequence[Writer], now: dt.datetime, *, ahead: bool = True
+    plan: Plan, jobs: Sequence[OpenJob], writers: Sequence[WillingWriter], now: dt.datetime, *, ahead: bool = True
 ) -> list[Decision]:
     """For each of these writers. Changes nothing."""
     if not writers:
@@ -95,7 +95,8 @@ def decide(
     return decisions
 
 
-def _ask(writer: Writer, decision: Decision, titles: Mapping[str, str], now: dt.datetime) -> None:
+def _ask(asked: WillingWriter, decision: Decision, titles: Mapping[str, str], now: dt.datetime) -> None:
+    writer = Writer.objects.get(pk=asked.pk)
     for request in decision.withdrawn:
         wishes.withdraw(request, why="The plan is another one now.", actor=BY_PLAN, now=now)
     for image in decision.drops:

@@ -10,8 +10,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
+from devices.compiled import Compiled
 from devices.text import clean
 from fulfillment.guarded import Guarded
 from fulfillment.models import PolicyChoice
@@ -85,10 +87,15 @@ def in_force(now: dt.datetime) -> Guarded:
 
 def newest() -> PolicyChoice | None:
     """The choice in force; none, if the setting is in force and has not failed."""
-    choice = PolicyChoice.objects.order_by("-pk").first()
+    choice: PolicyChoice | None = next(iter(_newest()), None)
     if choice and choice.pk == OF_THE_SETTING and choice.policy != _setting():
         return None  # another one was set since, which is as good as a choice
     return choice
+
+
+@Compiled
+def _newest() -> QuerySet[PolicyChoice]:
+    return PolicyChoice.objects.order_by("-pk")[:1]
 
 
 def choose(policy: str, *, why: str, who: str, now: dt.datetime) -> PolicyChoice:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
+from devices.compiled import Compiled, given
 from devices.models import Disc
 from devices.states import DiscState
 from fulfillment.models import Allocation, Job, WriteShare
@@ -59,15 +61,37 @@ def spoilt(jobs: Iterable[UUID]) -> dict[UUID, Counter[str]]:
     return counts
 
 
+def given_to(jobs: Iterable[UUID]) -> Counter[tuple[int, UUID]]:
+    """How many discs each of these jobs has of each write."""
+    return Counter({(write, job): discs for job, write, discs in _given_to.of(list(jobs))})
+
+
+@Compiled
+def _given_to(jobs: int) -> QuerySet[Allocation, Any]:
+    rows = Allocation.objects.filter(job__pk__in=given(jobs, Allocation.job.field))
+    return rows.values_list("job", "disc__write").annotate(discs=Count("pk"))
+
+
 def made(jobs: Iterable[UUID]) -> Counter[UUID]:
     """How many good discs each job was given."""
-    rows = Allocation.objects.filter(job__in=list(jobs)).values_list("job").annotate(discs=Count("pk"))
-    return Counter(dict(rows))
+    return Counter(dict(_made.of(list(jobs))))
+
+
+@Compiled
+def _made(jobs: int) -> QuerySet[Allocation, Any]:
+    rows = Allocation.objects.filter(job__pk__in=given(jobs, Allocation.job.field))
+    return rows.values_list("job").annotate(discs=Count("pk"))
 
 
 def given_of(writes: Iterable[int]) -> Counter[tuple[int, UUID]]:
     """How many discs of each write each job has."""
-    return Counter(Allocation.objects.filter(disc__write__in=list(writes)).values_list("disc__write", "job"))
+    return Counter((write, job) for write, job in _given_of.of(list(writes)))
+
+
+@Compiled
+def _given_of(writes: int) -> QuerySet[Allocation, Any]:
+    rows = Allocation.objects.filter(disc__write__pk__in=given(writes, Disc.write.field))
+    return rows.values_list("disc__write", "job")
 
 
 def _share_out(jobs: Iterable[UUID], which: Q) -> Counter[UUID]:

@@ -9,16 +9,18 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from archive.formats import FORMATS, SECTOR
 from archive.models import Image, ImageState
 from devices import wishes
 from devices.agent import wire
+from devices.compiled import Compiled, given, padded, places
+from devices.fleet import WillingWriter
 from devices.intake import ImageRef
-from devices.models import CachedImage, ImageRequest, Write, Writer
+from devices.models import CachedImage, Drive, ImageRequest, Write, Writer
 from devices.states import WRITE_OPEN, Keyword, RequestState
 from fulfillment.models import Copy, ImageDemand
 from fulfillment.open_jobs import OpenJob
@@ -49,7 +51,7 @@ class DiskView:
     """A writer's disk. `needs` are of its unfinished writes, of those it is about to get, and of people's wishes;
     `ahead` of what is planned after them. Both by sha256, nearest first."""
 
-    writer: Writer
+    writer: WillingWriter
     needs: dict[str, Need] = field(default_factory=dict)
     ahead: dict[str, Need] = field(default_factory=dict)
     present: set[str] = field(default_factory=set)
@@ -79,7 +81,7 @@ class DiskView:
         return {request.sha256: request for request in self.requests if request.wish == wish}
 
 
-def read(plan: Plan, jobs: Sequence[OpenJob], working: Sequence[Writer], now: dt.datetime) -> list[DiskView]:
+def read(plan: Plan, jobs: Sequence[OpenJob], working: Sequence[WillingWriter], now: dt.datetime) -> list[DiskView]:
     """The disks of the writers at work. plan: what is about to be sent, and what comes after it."""
     views = {writer.pk: DiskView(writer) for writer in working}
     _read_writes(views)
@@ -87,19 +89,35 @@ def read(plan: Plan, jobs: Sequence[OpenJob], working: Sequence[Writer], now: dt
     _read_requests(views)
     _read_copies(views)
     wanted = {sha256 for view in views.values() for sha256 in (*view.needs, *view.ahead, *view.asked(Wish.HAVE))}
-    here = CachedImage.objects.filter(writer__in=views, sha256__in=wanted).exclude(state=wire.ImageState.FAILED)
-    for writer_pk, sha256 in here.values_list("writer", "sha256"):
+    for writer_pk, sha256 in _lying_or_coming(views, wanted):
         views[writer_pk].present.add(sha256)
     _read_stubborn(views, now)
     return list(views.values())
 
 
+def _lying_or_coming(writers: Collection[int], images: Collection[str]) -> list[tuple[int, str]]:
+    if not writers or not images:
+        return []
+    return _here(places(writers), places(images), **padded(writers), **padded(images, "image"))
+
+
+@Compiled
+def _here(writers: int, images: int) -> QuerySet[CachedImage, Any]:
+    of_these = given(images, CachedImage._meta.get_field("sha256"), "image")
+    rows = CachedImage.objects.filter(writer__pk__in=given(writers, CachedImage.writer.field), sha256__in=of_these)
+    return rows.exclude(state=wire.ImageState.FAILED).values_list("writer", "sha256")
+
+
 def _read_writes(views: Mapping[int, DiskView]) -> None:
-    rows = Write.objects.filter(writer__in=views, state__in=WRITE_OPEN).order_by("queued_at", "id")
-    for writer, sha256, size, layout, title, queued_at in rows.values_list(
-        "writer", "image_sha256", "image_size", "layout", "title", "queued_at"
-    ):
+    for writer, sha256, size, layout, title, queued_at in _open_writes.of(views):
         views[writer].needs.setdefault(sha256, Need(ImageRef(sha256, size, layout), title, queued_at))
+
+
+@Compiled
+def _open_writes(writers: int) -> QuerySet[Write, Any]:
+    rows = Write.objects.filter(writer__pk__in=given(writers, Write.writer.field), state__in=WRITE_OPEN)
+    columns = "writer", "image_sha256", "image_size", "layout", "title", "queued_at"
+    return rows.order_by("queued_at", "id").values_list(*columns)
 
 
 def _read_plan(views: Mapping[int, DiskView], plan: Plan, jobs: Sequence[OpenJob], now: dt.datetime) -> None:
@@ -119,9 +137,7 @@ def _need_of(job: OpenJob, now: dt.datetime, start: float = 0.0) -> Need:
 
 
 def _read_requests(views: Mapping[int, DiskView]) -> None:
-    unreported = Q(wish=Wish.DROP, state=RequestState.DONE, ended_at__gte=F("writer__last_seen"))
-    rows = ImageRequest.objects.filter(Q(state=RequestState.OPEN) | unreported, writer__in=views)
-    for request in rows.order_by("id"):
+    for request in _requests.of(views):
         view = views[request.writer_id]
         if request.state == RequestState.OPEN:
             view.requests.append(request)
@@ -134,8 +150,20 @@ def _read_requests(views: Mapping[int, DiskView]) -> None:
         view.leaving = {sha256: size for sha256, size in view.leaving.items() if sha256 not in view.needs | view.ahead}
 
 
+@Compiled
+def _requests(writers: int) -> QuerySet[ImageRequest]:
+    unreported = Q(wish=Wish.DROP, state=RequestState.DONE, ended_at__gte=F("writer__last_seen"))
+    rows = ImageRequest.objects.filter(Q(state=RequestState.OPEN) | unreported)
+    return rows.filter(writer__pk__in=given(writers, ImageRequest.writer.field)).order_by("id")
+
+
+@Compiled
+def _open_copies() -> QuerySet[Copy]:
+    return Copy.objects.filter(state__in=Copy.OPEN).order_by("asked_at", "id")
+
+
 def _read_copies(views: Mapping[int, DiskView]) -> None:
-    for copy in Copy.objects.filter(state__in=Copy.OPEN).order_by("asked_at", "id"):
+    for copy in _open_copies():
         source = views.get(copy.source_writer_id or 0)
         for view in (views.get(copy.writer_id), source):
             if copy.image_sha256 and view:
@@ -145,9 +173,9 @@ def _read_copies(views: Mapping[int, DiskView]) -> None:
             source.reads.append(Need(ImageRef("", size, wire.Layout.ISO), copy.title, copy.asked_at))
 
 
-def most_bytes(writer: Writer, drive: str) -> int:
+def most_bytes(writer: Writer | WillingWriter, drive: str) -> int:
     """How large the disc in this source drive can be, as far as its writer's disk could hold it."""
-    known = writer.drives.filter(ident=drive).first()
+    known = Drive.objects.filter(writer=writer.pk, ident=drive).first()
     formats = [format_ for format_ in (known.formats if known else ()) if format_ in FORMATS] or [UNNAMED]
     largest = max(FORMATS[format_].capacity_sectors for format_ in formats) * SECTOR
     return min(largest, writer.disk_capacity or 0)
@@ -167,7 +195,7 @@ def _read_stubborn(views: Mapping[int, DiskView], now: dt.datetime) -> None:
             views[request.writer_id].freed = (views[request.writer_id].freed or 0) + request.size
 
 
-def _full_since(writer: Writer) -> dt.datetime | None:
+def _full_since(writer: WillingWriter) -> dt.datetime | None:
     for reason in writer.reasons:
         if reason["keyword"] == Keyword.SPOOL_AREA_FULL:
             return dt.datetime.fromisoformat(reason["since"])
@@ -176,10 +204,14 @@ def _full_since(writer: Writer) -> dt.datetime | None:
 
 def wished_on() -> set[int]:
     """Writers (by key) where a person wishes an image to lie, or waits for a copy."""
-    wishes = ImageRequest.objects.filter(state=RequestState.OPEN).exclude(asked_by=BY_PLAN)
-    copies = Copy.objects.filter(state__in=Copy.OPEN).values_list("writer", "source_writer")
-    asked = {key for pair in copies for key in pair if key is not None}
-    return asked | set(wishes.values_list("writer", flat=True))
+    return {writer for (writer,) in _wished_on() if writer is not None}
+
+
+@Compiled
+def _wished_on() -> QuerySet[Any, Any]:
+    wishes = ImageRequest.objects.filter(state=RequestState.OPEN).exclude(asked_by=BY_PLAN).order_by()
+    copies = Copy.objects.filter(state__in=Copy.OPEN).order_by()
+    return wishes.values_list("writer").union(copies.values_list("writer"), copies.values_list("source_writer"))
 
 
 def stored_on(writers: Collection[int]) -> dict[int, list[OnDisk]]:

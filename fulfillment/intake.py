@@ -14,7 +14,7 @@ from archive.models import Image
 from fulfillment import dates, foreseeing, learning, lifecycle, ranking
 from fulfillment.foreseeing import Foreseen
 from fulfillment.models import Allocation, Job, JobEvent, Paper, Service, Shipment, ShipmentEvent
-from fulfillment.progress import recall_cancelled
+from fulfillment.recalls import recall_cancelled
 
 
 @dataclass(frozen=True, slots=True)

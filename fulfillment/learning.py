@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from devices.agent import wire
+from devices.compiled import Compiled
 from devices.models import DeviceEvent, Disc, ImageRequest
 from devices.states import DiscState, RequestState
 from fulfillment import disc_chances
@@ -51,9 +52,14 @@ class WriterRates:
 def rates_of(writers: Collection[int]) -> dict[int, WriterRates]:
     """By writer (its pk): fixed, else learned, else the prior. One query."""
     by_writer: dict[int, list[LearnedRate]] = defaultdict(list)
-    for row in LearnedRate.objects.filter(writer__in=writers):
+    for row in _all_rates():
         by_writer[row.writer_id].append(row)
     return {writer: _of_writer(by_writer[writer]) for writer in writers}
+
+
+@Compiled
+def _all_rates() -> QuerySet[LearnedRate]:
+    return LearnedRate.objects.filter(writer__enabled=True).order_by("pk")
 
 
 def typical_rates() -> Rates:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db import models, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
+from devices.compiled import CompiledUpdate, Given
 from fulfillment.models import Job, JobEvent, Paper, Shipment, ShipmentEvent
 
 log = logging.getLogger(__name__)
@@ -56,21 +59,57 @@ def move_job(
 
     `reason` says why it waits or is held.
     """
-    old = Job.State(job.state)
-    if new not in JOB_TRANSITIONS[old]:
-        raise ImpossibleMove(f"job {job.pk}: {old} → {new}")
+    return move_jobs([JobMove(job, new, reason, text, also)], actor=actor, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class JobMove:
+    job: Job
+    new: Job.State
+    reason: str = ""
+    text: str = ""
+    also: Mapping[str, Any] = field(default_factory=dict)
+
+
+def move_jobs(moves: Sequence[JobMove], *, actor: str, now: dt.datetime) -> bool:
+    """Several such moves, one after the other. False: somebody was first with one of them, and those before it are
+    made; who asked for several leaves his transaction then."""
+    events: list[JobEvent] = []
     with transaction.atomic(savepoint=False):  # what fails in here fails with what is around it
-        moved = Job.objects.filter(pk=job.pk, state=old, revision=job.revision).update(
-            state=new, reason=reason, revision=F("revision") + 1, made_at=now if new == J.MADE else None, **also
-        )
-        if not moved:
-            return False
-        JobEvent.objects.create(job=job, at=now, actor=actor, old=old, new=new, text=text or reason)
-        _tell(job, "job", old, new)
-    job.state, job.reason, job.revision = new, reason, job.revision + 1
-    for column, value in also.items():
-        setattr(job, column, value)
+        for move in moves:
+            if (event := _move(move, actor, now)) is None:
+                return False
+            events.append(event)
+        JobEvent.objects.bulk_create(events)
+        for event in events:
+            _tell(event.job, "job", event.old, event.new)
     return True
+
+
+def _move(move: JobMove, actor: str, now: dt.datetime) -> JobEvent | None:
+    """Its event, to be written, or None if somebody was first."""
+    job, old = move.job, Job.State(move.job.state)
+    if move.new not in JOB_TRANSITIONS[old]:
+        raise ImpossibleMove(f"job {job.pk}: {old} → {move.new}")
+    made_at = now if move.new == J.MADE else None
+    values = {"state": move.new, "reason": move.reason, "made_at": made_at, **move.also}
+    if not _as_read(*move.also, pk=job.pk, old=old, seen=job.revision, **values):
+        return None
+    job.state, job.reason, job.revision = move.new, move.reason, job.revision + 1
+    for column, value in move.also.items():
+        setattr(job, column, value)
+    return JobEvent(job=job, at=now, actor=actor, old=old, new=move.new, text=move.text or move.reason)
+
+
+@CompiledUpdate
+def _as_read(*also: str) -> tuple[QuerySet[Job], dict[str, Any]]:
+    """The job's row, if it is as it was read, and what it becomes."""
+    column: Any = Job._meta.get_field
+    rows = Job.objects.filter(
+        pk=Given("pk", column("id")), state=Given("old", column("state")), revision=Given("seen", column("revision"))
+    )
+    values = {name: Given(name, column(name)) for name in ("state", "reason", "made_at", *also)}
+    return rows, values | {"revision": F("revision") + 1}
 
 
 def move_shipment(
@@ -82,15 +121,20 @@ def move_shipment(
         raise ImpossibleMove(f"shipment {shipment.reference}: {old} → {new}")
     stamp = {SHIPMENT_STAMPS[new]: now} if new in SHIPMENT_STAMPS else {}
     with transaction.atomic(savepoint=False):
-        moved = Shipment.objects.filter(pk=shipment.pk, state=old).update(
-            state=new, revision=F("revision") + 1, **stamp, **also
-        )
-        if not moved:
+        values = {"state": new, **stamp, **also}
+        if not _shipment_as_read(*values, pk=shipment.pk, old=old, **values):
             return False
         ShipmentEvent.objects.create(shipment=shipment, at=now, actor=actor, old=old, new=new, text=text)
         _tell(shipment, "shipment", old, new)
     shipment.state = new
     return True
+
+
+@CompiledUpdate
+def _shipment_as_read(*columns: str) -> tuple[QuerySet[Shipment], dict[str, Any]]:
+    column: Any = Shipment._meta.get_field
+    rows = Shipment.objects.filter(pk=Given("pk", column("id")), state=Given("old", column("state")))
+    return rows, {name: Given(name, column(name)) for name in columns} | {"revision": F("revision") + 1}
 
 
 def _tell(row: Job | Shipment, what: str, old: str, new: str) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from archive.formats import FORMATS
 from archive.models import Image
 from devices import copiers
+from devices.compiled import Compiled, given, padded, places
+from devices.copiers import Copier
 from devices.intake import ImageRef
 from fulfillment.models import Job
 from fulfillment.planning.model import Wait
@@ -73,27 +75,43 @@ OF_THE_JOB: Final = (
 )  # fmt: skip
 
 
-def head(most: int = HEAD, without: Collection[str] = ()) -> list[OpenJob]:
+def head(
+    most: int = HEAD, without: Collection[str] = (), drives: Mapping[int, Sequence[Copier]] | None = None
+) -> list[OpenJob]:
     """Jobs that want discs, in rank order: those of which some are being written, and of each format the first `most`
     that wait.
 
     What the planner itself holds waits as well. So do those whose image is not made, but they are counted apart:
     however many they are, no drive stands idle for them. Formats that no drive takes are looked at together, and no
-    more once their jobs are held for it. without: keys of jobs to leave alone.
+    more once their jobs are held for it. without: keys of jobs to leave alone. drives: if they have been read already.
     """
-    jobs = Job.objects.filter(covered__lt=F("copies")).order_by("rank")
-    jobs = jobs.exclude(pk__in=without) if without else jobs
+    written, unmade = copiers.formats(drives), [pk for (pk,) in _unmade()]
+    shape = most, tuple(sorted(written)), places(unmade), places(without)
+    rows = _head(*shape, **padded(unmade), **padded(without, "left_out"))
+    return sorted(map(_read, rows), key=lambda job: job.rank)
+
+
+@Compiled
+def _head(most: int, written: Sequence[str], unmade: int, left_out: int) -> list[QuerySet[Job, Any]]:
+    """In one statement, and so at one instant: none is read twice, or not at all, that moves meanwhile."""
+    jobs = Job.objects.filter(covered__lt=F("copies")).exclude(pk__in=given(left_out, Job._meta.pk, "left_out"))
+    jobs = jobs.order_by("rank").values_list(*OF_THE_IMAGE, *OF_THE_JOB)
+    waiting = jobs.filter(state=Job.State.WAITING)
     parts = [jobs.filter(state=Job.State.WRITING)]
-    if unmade := list(Image.objects.filter(sha256=None).values_list("pk", flat=True)):
-        parts.append(jobs.filter(state=Job.State.WAITING, image__in=unmade)[:most])
-    made, written = jobs.filter(image__sha256__isnull=False), copiers.formats()
-    parts.append(made.filter(state=Job.State.WAITING, format__in=FORMATS.keys() - written)[:most])
-    for format_ in sorted(written):
-        parts.append(made.filter(state=Job.State.WAITING, format=format_)[:most])
-        parts.append(made.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS, format=format_)[:most])
-    read = [_read(row) for part in parts for row in part.values_list(*OF_THE_IMAGE, *OF_THE_JOB)]
-    found = {job.pk: job for job in read}  # one that moved meanwhile was read twice
-    return sorted(found.values(), key=lambda job: job.rank)
+    if unmade:
+        parts.append(waiting.filter(image__pk__in=given(unmade, Job.image.field))[:most])
+    made = Q(image__sha256__isnull=False)
+    if others := FORMATS.keys() - set(written):
+        parts.append(waiting.filter(made, format__in=others)[:most])
+    held = jobs.filter(state=Job.State.HELD, reason__in=PLANNERS_HOLDS)
+    for format_ in written:
+        parts += [waiting.filter(made, format=format_)[:most], held.filter(made, format=format_)[:most]]
+    return parts
+
+
+@Compiled
+def _unmade() -> QuerySet[Image, Any]:
+    return Image.objects.filter(sha256=None).order_by().values_list("pk")
 
 
 def _read(row: tuple[Any, ...]) -> OpenJob:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from typing import Final
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db import DatabaseError, transaction
+from django.db.models import Count, F, QuerySet
 
 from devices import trouble
-from devices.agent import wire
-from devices.fleet import Fleet
-from devices.intake import cancel_write, changed_writes, mark_read
-from devices.models import Disc, Drive, Write
-from devices.states import WRITE_FINAL, WRITE_OPEN, DiscState, WriteState
+from devices.compiled import Compiled, given
+from devices.intake import changed_writes, mark_read
+from devices.models import Disc, Write
+from devices.states import WRITE_FINAL
 from fulfillment import allocation, counting, lifecycle
 from fulfillment.allocation import Written
 from fulfillment.console import progress as copies
-from fulfillment.models import Job, Paper, Shipment, WriteShare
+from fulfillment.lifecycle import JobMove
+from fulfillment.models import Job, Paper, Shipment
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 200
 SPOILT_BOUND: Final = 3  # discs a job may lose, on top of one in ten of its copies, before somebody has to look
@@ -34,6 +37,8 @@ def read_writes(now: dt.datetime) -> int:
     if not writes:
         return 0
     written, read = allocation.read_written(writes), list[Write]()
+    if len(writes) > 1 and not trouble.has_any(step):
+        written = _take_together(writes, written, now)
 
     def work(write: Write) -> None:
         _read_write(write, written, now)
@@ -42,6 +47,45 @@ def read_writes(now: dt.datetime) -> int:
     trouble.each(step, writes, work, now)
     mark_read(read)
     return len(read)
+
+
+def _take_together(writes: Sequence[Write], written: Written, now: dt.datetime) -> Written:
+    """Does in one go what each of these writes would do by itself, as far as nothing is amiss: that costs least.
+
+    What is left is for each write to do; where it can't be done in one go, all of it.
+    """
+    try:
+        allocation.allocate_together(writes, written, now)
+    except (allocation.Overtaken, DatabaseError) as error:
+        log.debug("writes are read one by one: %r", error)
+        return allocation.read_written(writes)
+    jobs = {share.job for write in writes for share in written.shares.get(write.pk, ())}
+    full = [job for job in jobs if job.state in Job.OPEN and written.made[job.pk] >= job.copies]
+    _make_together({job: written.made[job.pk] for job in full if job.pk not in written.counts}, now)
+    return written
+
+
+def _make_together(jobs: Mapping[Job, int], now: dt.datetime) -> None:
+    """Moves jobs that have all their discs, and their shipments. What can't be moved in one go is settled by itself."""
+    # In one order everywhere: two ticks with the same jobs in two orders would be a deadlock.
+    ordered = sorted(jobs, key=lambda job: job.pk)
+    moves = [JobMove(job, Job.State.MADE, text=f"{jobs[job]} good discs") for job in ordered]
+    as_read = [(job, job.state, job.reason, job.revision) for job in jobs]
+    if not jobs:
+        return
+    try:
+        with transaction.atomic():
+            if not lifecycle.move_jobs(moves, actor=ACTOR, now=now):
+                raise allocation.Overtaken
+    except (allocation.Overtaken, DatabaseError) as error:
+        log.debug("jobs are settled one by one: %r", error)
+        for job, state, reason, revision in as_read:
+            job.state, job.reason, job.revision = state, reason, revision
+        return
+    try:
+        finish_shipments([job.shipment for job in ordered], now)
+    except DatabaseError as error:
+        log.debug("shipments wait for the roll, which finishes leftovers: %r", error)
 
 
 def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
@@ -58,49 +102,18 @@ def _read_write(write: Write, written: Written, now: dt.datetime) -> None:
             settle(job, made, now)
 
 
-def recall_writes(there: Fleet, now: dt.datetime) -> None:
-    """Takes back what a writer that fell out was never sent: its jobs go to another one."""
-    ours = Exists(WriteShare.objects.filter(write=OuterRef("pk")))
-    shared = Write.objects.filter(ours, state__in=WRITE_OPEN, cancel_requested=False)
-    stranded = Q(state=WriteState.QUEUED) & ~Q(writer__in=[writer.pk for writer in (*there.working, *there.suspects)])
-    step = "fulfillment.recall-write"
-    writes = shared.filter(stranded | Q(pk__in=_astray(shared))).exclude(pk__in=trouble.left_alone(step, now))
-    trouble.each(step, writes[:BATCH], lambda write: cancel_write(write, ACTOR, now), now)
-
-
-def _astray(writes: QuerySet[Write]) -> list[int]:
-    """Writes with discs to begin that might go into a drive that somebody holds, or must go into one that is not ours
-    any more: planned anew, they go elsewhere."""
-    copiers = Drive.objects.filter(role=wire.Role.COPIER, gone=False)
-    held = list(copiers.exclude(held_for="").values_list("writer", "formats"))
-    waiting = writes.filter(Exists(Disc.objects.filter(write=OuterRef("pk"), state=DiscState.PLANNED)))
-    named = list(waiting.exclude(drive="").values_list("pk", "writer", "drive"))
-    drives = copiers.filter(writer__in={writer for _, writer, _ in named}) if named else ()
-    usable = {(drive.writer_id, drive.ident) for drive in drives if drive.takes_work}
-    astray = [pk for pk, writer, drive in named if (writer, drive) not in usable]
-    free = waiting.filter(drive="", writer__in={writer for writer, _ in held}) if held else Write.objects.none()
-    return astray + [
-        pk
-        for pk, writer, format_ in free.values_list("pk", "writer", "format")
-        if any(writer == holder and format_ in formats for holder, formats in held)
-    ]
-
-
-def recall_cancelled(shipment: Shipment, *, actor: str, now: dt.datetime) -> None:
-    """Takes back the writes that were for this shipment alone; one shared with open jobs is finished for them."""
-    writes = Write.objects.filter(state__in=WRITE_OPEN, cancel_requested=False, shares__job__shipment=shipment)
-    # In the order in which reports are booked: two transactions in two orders would be a deadlock.
-    for write in writes.exclude(shares__job__state__in=Job.OPEN).order_by("pk").distinct():
-        cancel_write(write, actor, now)
-
-
 def use_stock(now: dt.datetime) -> None:
     """Before anything is planned, what lies on the shelf goes to the jobs that want it, in policy order."""
-    groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
-    for sha256, format_, discs in groups.annotate(discs=Count("pk", distinct=True)):
+    for sha256, format_, discs in _in_stock():
         jobs = Job.objects.filter(state__in=Job.OPEN, image__sha256=sha256, format=format_, covered__lt=F("copies"))
         jobs = jobs.exclude(pk__in=trouble.left_alone(GIVE_STOCK, now)).select_related("image").order_by("rank")
         trouble.each(GIVE_STOCK, _first_of(jobs[:discs], discs), lambda job: _give_stock(job, now), now)
+
+
+@Compiled
+def _in_stock() -> QuerySet[Disc, Any]:
+    groups = allocation.stock().values_list("write__image_sha256", "write__format").order_by()
+    return groups.annotate(discs=Count("pk", distinct=True))
 
 
 def _first_of(jobs: Iterable[Job], discs: int) -> Iterator[Job]:
@@ -148,13 +161,30 @@ def _refusal(job: Job) -> str:
 
 def finish_shipment(shipment: Shipment, now: dt.datetime) -> None:
     """A shipment is ready when every job of it is made; its papers are asked for in the same breath."""
-    jobs = shipment.jobs.exclude(state=Job.State.CANCELLED)
-    if shipment.state != Shipment.State.PREPARING or jobs.exclude(state=Job.State.MADE).exists():
+    finish_shipments([shipment], now)
+
+
+def finish_shipments(shipments: Iterable[Shipment], now: dt.datetime) -> None:
+    preparing = {shipment.pk: shipment for shipment in shipments if shipment.state == Shipment.State.PREPARING}
+    unfinished = {pk for (pk,) in _unfinished.of(preparing)}
+    # In one order everywhere: two ticks with the same shipments in two orders would be a deadlock.
+    ready = [preparing[pk] for pk in sorted(preparing.keys() - unfinished)]
+    if not ready:
         return
     with transaction.atomic():  # both or none, and only if nobody cancelled it at this moment
-        if lifecycle.move_shipment(shipment, Shipment.State.READY, actor=ACTOR, now=now, text="all discs made"):
-            papers = [Paper(shipment=shipment, kind=kind, next_try_at=now) for kind in Paper.Kind]
-            Paper.objects.bulk_create(papers, ignore_conflicts=True)
+        papers = [
+            Paper(shipment=shipment, kind=kind, next_try_at=now)
+            for shipment in ready
+            if lifecycle.move_shipment(shipment, Shipment.State.READY, actor=ACTOR, now=now, text="all discs made")
+            for kind in Paper.Kind
+        ]
+        Paper.objects.bulk_create(papers, ignore_conflicts=True)
+
+
+@Compiled
+def _unfinished(shipments: int) -> QuerySet[Job, Any]:
+    jobs = Job.objects.filter(shipment__pk__in=given(shipments, Job.shipment.field))
+    return jobs.exclude(state__in=[Job.State.CANCELLED, Job.State.MADE]).order_by().values_list("shipment").distinct()
 
 
 def finish_leftovers(now: dt.datetime) -> None:

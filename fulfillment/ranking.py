@@ -6,12 +6,13 @@ A rank orders the queue and moves no state.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 
 from devices import trouble
+from devices.compiled import Compiled, Given
 from fulfillment import learning
 from fulfillment.choosing import in_force
 from fulfillment.guarded import Guarded
@@ -65,6 +66,8 @@ def _keep(job: Job, before: str) -> int:
 
 def _to_rank(ranked_by: str, most: int, now: dt.datetime) -> list[Job]:
     """Read by two ranges of an index: «not equal» would look at the whole queue in each tick."""
+    if not _any_stale(ranked_by=ranked_by):
+        return []
     alone = trouble.left_alone(STEP, now)
     jobs = Job.objects.filter(state__in=Job.OPEN).exclude(pk__in=alone).select_related("image")
     found: dict[object, Job] = {}
@@ -73,7 +76,15 @@ def _to_rank(ranked_by: str, most: int, now: dt.datetime) -> list[Job]:
     return list(found.values())
 
 
-def _stale(jobs: QuerySet[Job], ranked_by: str) -> list[QuerySet[Job]]:
+@Compiled
+def _any_stale() -> QuerySet[Job, Any]:
+    jobs = Job.objects.filter(state__in=Job.OPEN)
+    stale = _stale(jobs, Given("ranked_by", Job._meta.get_field("ranked_by")))
+    first, *others = (rows.order_by().values_list(Value(1)) for rows in stale)
+    return first.union(*others, all=True)[:1]
+
+
+def _stale(jobs: QuerySet[Job], ranked_by: str | Given) -> list[QuerySet[Job]]:
     return [
         jobs.filter(ranked_by__lt=ranked_by).order_by("ranked_by"),
         jobs.filter(ranked_by__gt=ranked_by).order_by("ranked_by"),

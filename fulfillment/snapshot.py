@@ -5,8 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 
 from devices import fleet
+from devices.compiled import Compiled
+from devices.copiers import Copier
 from devices.fleet import Fleet
 from devices.models import Disc
 from fulfillment import counting, writer_views
@@ -18,13 +23,17 @@ from fulfillment.ranking import view_of
 
 
 def take(
-    jobs: Sequence[OpenJob], now: dt.datetime, there: Fleet | None = None, *, to_the_end: bool = False
+    jobs: Sequence[OpenJob],
+    now: dt.datetime,
+    there: Fleet | None = None,
+    *,
+    drives: Mapping[int, Sequence[Copier]] | None = None,
+    to_the_end: bool = False,
 ) -> Snapshot:
-    """there: if it has been read already. to_the_end: who asks when jobs will be made minds what is under way."""
+    """there, drives: if they were read already. to_the_end: who asks when jobs will be made minds what is under way."""
     discs = _unfinished_discs()
-    writers = writer_views.views(
-        there or fleet.read(), discs, now, {job.image.sha256 for job in jobs if job.image.sha256}
-    )
+    images = {job.image.sha256 for job in jobs if job.image.sha256}
+    writers = writer_views.views(there or fleet.read(), discs, now, images, drives)
     return Snapshot(_job_views(jobs), writers, _under_way(writers, discs) if to_the_end else {})
 
 
@@ -46,11 +55,16 @@ def _under_way(writers: Iterable[WriterView], discs: Mapping[int, Sequence[DiscU
 def _unfinished_discs() -> dict[int, list[DiscUnderWay]]:
     """By writer, in the order in which they will be made."""
     discs: dict[int, list[DiscUnderWay]] = defaultdict(list)
-    rows = Disc.objects.filter(state__in=counting.UNDER_WAY).order_by("write__queued_at", "id")
-    for row in rows.values_list(
-        "state", "drive", "started_at", "write", "write__writer", "write__image_sha256", "write__image_size",
-        "write__format", "write__drive",
-    ):  # fmt: skip
+    for row in _under_way_now():
         disc = DiscUnderWay(*row)
         discs[disc.writer].append(disc)
     return discs
+
+
+@Compiled
+def _under_way_now() -> QuerySet[Disc, Any]:
+    rows = Disc.objects.filter(state__in=counting.UNDER_WAY).order_by("write__queued_at", "id")
+    return rows.values_list(
+        "state", "drive", "started_at", "write", "write__writer", "write__image_sha256", "write__image_size",
+        "write__format", "write__drive",
+    )  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from devices import fleet, trouble
+from devices import copiers, fleet, trouble
 from devices.fleet import Fleet
-from fulfillment import apply, caching, open_jobs, progress, ranking, snapshot
+from fulfillment import apply, caching, open_jobs, progress, ranking, recalls, snapshot
 from fulfillment.console import progress as copies
 from fulfillment.open_jobs import OpenJob
 from fulfillment.planning.model import Plan
@@ -40,7 +40,7 @@ def run(now: dt.datetime) -> Turn:
     """Harmless when run twice, or twice at once."""
     with trouble.looked_up_once():
         there = fleet.read()
-        progress.recall_writes(there, now)
+        recalls.recall_writes(there, now)
         read = progress.read_writes(now)
         copies.run(now)
         progress.use_stock(now)
@@ -53,11 +53,15 @@ def run(now: dt.datetime) -> Turn:
 
 def look(there: Fleet, now: dt.datetime) -> Look:
     """Plans, and changes nothing but the troubles of jobs that can't be planned."""
-    policy = ranking.in_force(now)
-    jobs = open_jobs.head(_most(policy, there), without=trouble.left_alone(apply.STEP, now))
+    policy, drives = ranking.in_force(now), copiers.read()
+    jobs = open_jobs.head(_most(policy, there), trouble.left_alone(apply.STEP, now), drives)
     if not jobs:
         return Look((), there, NOTHING)
-    planned, plan_ = trouble.together("fulfillment.plan", jobs, lambda jobs: _decide(jobs, there, policy, now), now)
+
+    def decide(jobs: Sequence[OpenJob]) -> Plan:
+        return plan(snapshot.take(jobs, now, there, drives=drives), policy, now.timestamp())
+
+    planned, plan_ = trouble.together("fulfillment.plan", jobs, decide, now)
     return Look(planned, there, plan_)
 
 
@@ -66,7 +70,3 @@ def _most(policy: Policy, there: Fleet) -> int:
     if policy.any_order:
         return open_jobs.FAR
     return max(open_jobs.HEAD, len(there.working) + len(there.suspects))
-
-
-def _decide(jobs: Sequence[OpenJob], there: Fleet, policy: Policy, now: dt.datetime) -> Plan:
-    return plan(snapshot.take(jobs, now, there), policy, now.timestamp())

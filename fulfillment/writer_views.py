@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from devices import copiers, hand_waits
 from devices.agent import wire
+from devices.compiled import Compiled, given
 from devices.copiers import Copier
-from devices.fleet import Fleet
-from devices.models import BlankBin, CachedImage, ImageRequest, Writer
+from devices.fleet import Fleet, WillingWriter
+from devices.models import BlankBin, CachedImage, ImageRequest
 from devices.states import DiscState, RequestState
 from fulfillment import learning
 from fulfillment.drive_times import DiscUnderWay, lay_out
@@ -30,23 +31,28 @@ class Bin(NamedTuple):
 
 
 def views(
-    there: Fleet, discs: Mapping[int, Sequence[DiscUnderWay]], now: dt.datetime, images: Collection[str] = ()
+    there: Fleet,
+    discs: Mapping[int, Sequence[DiscUnderWay]],
+    now: dt.datetime,
+    images: Collection[str] = (),
+    drives: Mapping[int, Sequence[Copier]] | None = None,
 ) -> tuple[WriterView, ...]:
     """The writers that take work, by name. discs: those of each writer that are not finished.
 
     images: digests of what is to be made. Of the many thousand images on the fleet's disks, only these are looked for.
+    drives: by writer, its copiers, if they have been read already.
     Writers that have just fallen silent keep the work that is planned for them, and get no other.
     """
     quiet = {writer.pk for writer in there.suspects}
     writers = [*there.working, *there.suspects]
     keys = [writer.pk for writer in writers]
-    drives, bins = copiers.of(keys), _bins(keys)
+    drives, bins = copiers.read() if drives is None else drives, _bins(keys)
     cached = _cached({*images, *(disc.image for held in discs.values() for disc in held)})
     rates = learning.rates_of(keys)
     views = (
         _view(
             writer,
-            drives[writer.pk],
+            drives.get(writer.pk, ()),
             bins[writer.pk],
             cached[writer.pk],
             discs.get(writer.pk, ()),
@@ -61,27 +67,39 @@ def views(
 
 def _bins(writers: Collection[int]) -> dict[int, list[Bin]]:
     found: dict[int, list[Bin]] = defaultdict(list)
-    left = F("loaded") + F("adjusted") - F("started")  # what `BlankBin.remaining` says
-    rows = BlankBin.objects.filter(writer__in=writers)
-    for writer, *bin_ in rows.values_list("writer", "format", left, "counted"):
-        found[writer].append(Bin(*bin_))
+    wanted = set(writers)
+    for writer, *bin_ in _bins_of_all():
+        if writer in wanted:
+            found[writer].append(Bin(*bin_))
     return found
+
+
+@Compiled
+def _bins_of_all() -> QuerySet[BlankBin, Any]:
+    left = F("loaded") + F("adjusted") - F("started")  # what `BlankBin.remaining` says
+    return BlankBin.objects.order_by("pk").values_list("writer", "format", left, "counted")
 
 
 def _cached(images: Collection[str]) -> dict[int, set[str]]:
     """Which of them lie whole on each writer's disk, and are not about to be dropped."""
-    leaving = ImageRequest.objects.filter(
-        writer=OuterRef("writer"), sha256=OuterRef("sha256"), wish=ImageRequest.Wish.DROP, state=RequestState.OPEN
-    )
     cached: dict[int, set[str]] = defaultdict(set)
-    ready = CachedImage.objects.filter(~Exists(leaving), sha256__in=images, state=wire.ImageState.READY)
-    for writer_pk, sha256 in ready.values_list("writer", "sha256"):
+    for writer_pk, sha256 in _lying_whole.of(images):
         cached[writer_pk].add(sha256)
     return cached
 
 
+@Compiled
+def _lying_whole(images: int) -> QuerySet[CachedImage, Any]:
+    leaving = ImageRequest.objects.filter(
+        writer=OuterRef("writer"), sha256=OuterRef("sha256"), wish=ImageRequest.Wish.DROP, state=RequestState.OPEN
+    )
+    wanted = given(images, CachedImage._meta.get_field("sha256"))
+    ready = CachedImage.objects.filter(~Exists(leaving), sha256__in=wanted, state=wire.ImageState.READY)
+    return ready.values_list("writer", "sha256")
+
+
 def _view(
-    writer: Writer,
+    writer: WillingWriter,
     there: Sequence[Copier],
     bins: Sequence[Bin],
     cached: Collection[str],

@@ -15,6 +15,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from archive.formats import FORMATS
 from archive.models import Image, ImageState
 from devices import silence
+from devices.fleet import WillingWriter
 from devices.models import Trouble, Writer
 from devices.states import FOR_A_PERSON
 from fulfillment import caching, choosing, reasons, score_sheet, shortages
@@ -179,7 +180,7 @@ def shortages_of_blanks(now: dt.datetime) -> Iterator[Fact]:
 
 def full_disks(now: dt.datetime) -> Iterator[Fact]:
     """Room is made by itself where it may be; here all that lies there is being written, or wanted next."""
-    waiting: dict[Writer, list[str]] = {}
+    waiting: dict[WillingWriter, list[str]] = {}
     for writer, need in caching.stuck(now):
         waiting.setdefault(writer, []).append(need.title)
     for writer, titles in waiting.items():

@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
+from devices.compiled import CompiledUpdate, Given
 from devices.log import log
 from devices.models import Writer
 from devices.reasons import Reasons, with_reason, without
@@ -36,7 +37,12 @@ def hold_writer(writer_pk: int) -> None:
 
     Reports do so first, too: rows locked in two orders would be a deadlock.
     """
-    Writer.objects.filter(pk=writer_pk).update(settled=F("settled"))
+    _hold(pk=writer_pk)
+
+
+@CompiledUpdate
+def _hold() -> tuple[QuerySet[Writer], dict[str, Any]]:
+    return Writer.objects.filter(pk=Given("pk", Writer._meta.pk)), {"settled": F("settled")}
 
 
 def settle_writer(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from devices import trouble
+from devices.compiled import Compiled
 from devices.drives import release_drive
 from devices.models import Drive, Read, Write
-from devices.reading import changed_reads, mark_read_seen
+from devices.reading import changed_reads, mark_read_seen, unread_reads
 from fulfillment.console import lifecycle
 from fulfillment.console.steps import ACTOR, step
 from fulfillment.models import Copy, CopyWrite, ImageFetch
@@ -27,6 +28,8 @@ WITH: Final = ("writer", "read__writer", "request", "source_writer")
 
 def run(now: dt.datetime) -> int:
     """One turn. Returns how many rows were taken up."""
+    if not _concerns():
+        return 0
     reads = changed_reads(BATCH, trouble.left_alone(READ_STEP, now))
     taken = trouble.each(READ_STEP, reads, lambda read: _take_read(read, now), now)
     if Copy.objects.filter(LOOKED_AT).exists():
@@ -34,6 +37,17 @@ def run(now: dt.datetime) -> int:
         taken += trouble.each(STEP, copies, lambda copy: step(copy, now), now)
     release_leftovers(now)
     return taken
+
+
+@Compiled
+def _concerns() -> QuerySet[Any, Any]:
+    """Whether there is anything that a turn looks at: one question, for there seldom is."""
+    looked_at = (
+        unread_reads(), Copy.objects.filter(LOOKED_AT), Drive.objects.exclude(held_for=""),
+        ImageFetch.objects.filter(state__in=ImageFetch.OPEN),
+    )  # fmt: skip
+    first, *others = (rows.order_by().values_list(Value(1)) for rows in looked_at)
+    return first.union(*others, all=True)[:1]
 
 
 def waiting() -> QuerySet[Copy]:

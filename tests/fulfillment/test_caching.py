@@ -141,7 +141,7 @@ def test_what_a_write_there_needs_is_never_dropped_and_the_other_one_waits(disk:
     assert asked() == []
     assert caching.stuck(NOW) == []  # it may end by itself: nobody is told yet
     ((writer, need),) = caching.stuck(NOW + caching.PATIENCE)
-    assert (writer, need.image.sha256) == (disk.writer, second.sha256)
+    assert (writer.pk, need.image.sha256) == (disk.writer.pk, second.sha256)
     assert intake.cancel(shipment, actor="order:S-1", now=NOW)
     turn(NOW + timedelta(seconds=2))
     assert asked() == [("drop", short(first))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from devices import trouble
 from devices.agent import wire
 from devices.models import BlankBin, Disc, Trouble, Write, Writer
-from fulfillment import apply, open_jobs, operators, progress, ranking, rolling, snapshot, tick
+from fulfillment import allocation, apply, open_jobs, operators, ranking, recalls, rolling, snapshot, tick
 from fulfillment.models import Allocation, Job, Paper, PlanRun, Shipment
 from fulfillment.planning.planner import plan
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
@@ -140,19 +140,49 @@ def test_a_drained_writer_gets_nothing_new(plant: Plant) -> None:
     assert not Write.objects.exists()
 
 
-def test_a_job_that_moves_while_the_head_is_read_is_read_once(plant: Plant) -> None:
-    job = ask_for(1)
-    Job.objects.filter(pk=job.pk).update(state=Job.State.WRITING)
+def test_the_head_is_read_at_one_instant_so_that_none_that_moves_is_read_twice(plant: Plant) -> None:
+    waiting, writing = ask_for(1), ask_for(1)
+    Job.objects.filter(pk=writing.pk).update(state=Job.State.WRITING)
+    with CaptureQueriesContext(connection) as queries:
+        assert [each.pk for each in open_jobs.head()] == [waiting.pk, writing.pk]
+    assert sum("fulfillment_job" in query["sql"] for query in queries) == 1
 
-    def then_it_waits(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        found = execute(sql, params, many, context)
-        if "writing" in (params or ()):
-            Job.objects.filter(pk=job.pk).update(state=Job.State.WAITING)
-        return found
 
-    with connection.execute_wrapper(then_it_waits):
-        head = open_jobs.head()
-    assert [(each.pk, each.state) for each in head] == [(job.pk, "waiting")]
+def test_of_several_writes_one_that_was_overtaken_stops_no_other(plant: Plant) -> None:
+    first, second = ask_for(1), ask_for(1, make_image("image-b"))
+    jobs = open_jobs.head()
+    decided = plan(snapshot.take(jobs, NOW), ranking.in_force(NOW), NOW.timestamp())
+    assert len(decided.assignments) == 2
+    rows = apply._rows({str(job.pk): job for job in jobs}, [str(job.pk) for job in jobs])
+    orders = apply._orders_of(decided, rows)
+    Job.objects.filter(pk=first.pk).update(revision=99)
+    assert apply._queue_together(orders, {}, NOW) == 0
+    assert not Write.objects.exists()
+    assert [(row.state, row.revision, row.covered) for row in rows.values()] == [("waiting", 1, 0)] * 2
+    assert apply._queue_each(orders, {}, NOW) == 1
+    assert [share.job_id for share in Write.objects.get().shares.all()] == [second.pk]
+
+
+def test_of_several_jobs_with_good_discs_one_that_changed_stops_no_other(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask_for(1)
+    ask_for(1, make_image("image-b"))
+    plant.turn()
+    plant.agent.make_all()
+    plant.report()
+    real = allocation._give_whole
+
+    def then_it_changes(gifts: Any, now: datetime) -> None:
+        if len(gifts) > 1:
+            Job.objects.filter(pk=first.pk).update(revision=99)
+        real(gifts, now)
+
+    monkeypatch.setattr(allocation, "_give_whole", then_it_changes)
+    tick.run(plant.now)
+    assert set(Job.objects.values_list("state", flat=True)) == {"made"}
+    assert set(Shipment.objects.values_list("state", flat=True)) == {"ready"}
+    assert Allocation.objects.count() == 2
 
 
 def test_two_ticks_at_once_send_a_job_once(plant: Plant) -> None:
@@ -297,7 +327,7 @@ def test_writes_of_a_cancelled_shipment_are_taken_back_in_the_order_in_which_rep
         job.shares.create(write=write, copies=1)
     Job.objects.filter(pk=job.pk).update(state=Job.State.CANCELLED)
     taken: list[int] = []
-    monkeypatch.setattr(progress, "cancel_write", lambda write, actor, now: taken.append(write.pk))
-    progress.recall_cancelled(job.shipment, actor="anna", now=NOW)
+    monkeypatch.setattr(recalls, "cancel_write", lambda write, actor, now: taken.append(write.pk))
+    recalls.recall_cancelled(job.shipment, actor="anna", now=NOW)
     assert len(taken) == 3
     assert taken == sorted(taken)

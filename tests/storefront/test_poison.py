@@ -52,7 +52,8 @@ def fail_for(monkeypatch: pytest.MonkeyPatch, path: str, poison: Any, position: 
     real = getattr(imported, name)
 
     def fail(*arguments: Any, **named: Any) -> Any:
-        if arguments[position].pk == poison.pk:
+        given = arguments[position]
+        if getattr(given, "job", given).pk == poison.pk:
             raise RuntimeError("poison")
         return real(*arguments, **named)
 
@@ -97,7 +98,7 @@ def test_a_job_that_breaks_the_plan_is_set_aside_and_the_others_are_planned(
 @pytest.mark.parametrize(
     ("path", "step"),
     [
-        ("fulfillment.lifecycle.move_job", "fulfillment.queue-write"),
+        ("fulfillment.lifecycle._move", "fulfillment.queue-write"),
         ("fulfillment.progress.settle", "fulfillment.read-write"),
     ],
 )
