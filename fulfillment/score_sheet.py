@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import Count, F, Q
 
+from devices.models import Disc
+from devices.states import DiscState
 from fulfillment import dates
 from fulfillment.models import Shipment, ShipmentForecast
 from fulfillment.planning.belief import LEVELS
@@ -20,6 +25,13 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    date: dt.date
+    good_discs: int
+    scores: Scores
+
+
 def scores(since: dt.datetime, until: dt.datetime) -> Scores:
     """Of the shipments that were made in this time, and of those promised in it that should have left and are not."""
     today = dates.local_date(until)
@@ -27,6 +39,39 @@ def scores(since: dt.datetime, until: dt.datetime) -> Scores:
     overdue = Q(shipment__ready_at=None, shipment__hand_over_by__lt=today, at__gte=since)
     rows = ShipmentForecast.objects.filter(made | overdue).exclude(shipment__state=Shipment.State.CANCELLED)
     return score(_outcome(today, *row) for row in rows.values_list(*COLUMNS).iterator(chunk_size=2000))
+
+
+def by_day(since: dt.datetime, until: dt.datetime) -> list[Day]:
+    """Each local day of this time, the oldest first: what was made and handed over on it, and how that was foreseen."""
+    good: Counter[dt.date] = Counter()
+    for at in _good_discs(since, until):
+        good[dates.local_date(at)] += 1
+    outcomes: dict[dt.date, list[Outcome]] = defaultdict(list)
+    today = dates.local_date(until)
+    made = ShipmentForecast.objects.filter(shipment__ready_at__gte=since, shipment__ready_at__lt=until)
+    for row in made.exclude(shipment__state=Shipment.State.CANCELLED).values_list(*COLUMNS).iterator(chunk_size=2000):
+        outcomes[dates.local_date(row[COLUMNS.index("shipment__ready_at")])].append(_outcome(today, *row))
+    first = dates.local_date(since)
+    days = [first + dt.timedelta(days=number) for number in range((today - first).days + 1)]
+    return [Day(day, good[day], score(outcomes[day])) for day in days]
+
+
+def discs_by_hour(since: dt.datetime, until: dt.datetime) -> list[tuple[dt.datetime, int]]:
+    """Good discs of each whole hour, the oldest first."""
+    counts = Counter(at.replace(minute=0, second=0, microsecond=0) for at in _good_discs(since, until))
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    hours = []
+    while hour < until:
+        hours.append((hour, counts[hour]))
+        hour += dt.timedelta(hours=1)
+    return hours
+
+
+def _good_discs(since: dt.datetime, until: dt.datetime) -> Iterator[dt.datetime]:
+    rows = Disc.objects.filter(state=DiscState.GOOD, final_at__gte=since, final_at__lt=until)
+    for at in rows.values_list("final_at", flat=True).iterator(chunk_size=5000):
+        if at is not None:
+            yield at
 
 
 def last_week(now: dt.datetime) -> tuple[Share, ...]:

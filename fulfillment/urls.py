@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from devices.agent.wire import DriveVerb
 from fulfillment.api import FileView
-from fulfillment.views import board, console, fleet, newcomers, uploads, writer, writer_verbs
+from fulfillment.views import board, console, fleet, newcomers, promises, uploads, writer, writer_verbs
 
 writer_patterns = [
     path("", writer.show, name="fleet-writer"),
@@ -53,6 +53,7 @@ urlpatterns = [
     path("staff/", board.show, name="board"),
     path("staff/now/", board.now, name="board-now"),
     path("staff/what-if/", board.what_if, name="what-if"),
+    path("staff/promises/", promises.show, name="promises"),
     path("plant/fleet/", fleet.show, name="fleet"),
     path("plant/fleet/cards/", fleet.cards, name="fleet-cards"),
     path("plant/fleet/add/", newcomers.add, name="fleet-add"),

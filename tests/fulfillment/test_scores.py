@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,3 +150,17 @@ def test_the_report_says_how_promises_held(plant: Plant, monkeypatch: pytest.Mon
 def test_days_that_make_no_sense_are_refused_with_what_would(days: str) -> None:
     with pytest.raises(CommandError, match="--days: give whole days from 1 to 3660"):
         report("--days", days)
+
+
+def test_the_page_says_how_dates_held_and_has_its_numbers_beside_the_plots(
+    plant: Plant, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW + HOUR)
+    assert "Here will be how promised dates held" in admin_client.get("/staff/promises/").content.decode()
+    shipments(10, late=1)
+    for asked, days in (("7", 7), ("soon", 28), ("-1", 28)):
+        answer = admin_client.get("/staff/promises/", {"days": asked})
+        assert answer.context["days"] == days
+        assert len(json.loads(answer.context["coverage"])[0]) == days + 1
+    newest = answer.context["by_day"][-1]
+    assert (newest.scores.coverage[1].held, newest.scores.coverage[1].of) == (9, 10)

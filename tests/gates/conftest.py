@@ -16,6 +16,7 @@ from tests.gates import (
     pages_orders,
     pages_papers,
     pages_payer,
+    pages_promises,
     pages_shop,
 )
 from tests.gates.pages import Page, open_all, running_world, taken_back
@@ -28,6 +29,7 @@ LISTED = (
     pages_papers,
     pages_fleet,
     pages_board,
+    pages_promises,
     pages_console,
     pages_admin,
 )

@@ -95,6 +95,7 @@ TABLE: Final[dict[str, Row]] = {
     "board": LOOK,
     "board-now": LOOK,
     "what-if": LOOK,
+    "promises": LOOK,
     "fleet": LOOK,
     "fleet-cards": LOOK,
     "fleet-writer": LOOK,
