@@ -21,7 +21,7 @@ class WhatIfForm(FirstError):
     first = forms.CharField(label="Put this order first", max_length=20, required=False)
     hold = forms.CharField(label="Hold this order", max_length=20, required=False)
     drain = forms.ChoiceField(label="Drain this writer", required=False)
-    like = forms.ChoiceField(label="Add a writer like this one", required=False)
+    like = forms.ChoiceField(label="Add one more like", required=False)
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from devices.wording import drive_name
 from fulfillment import plan_runs
 from fulfillment.board.reading import Planned
 from fulfillment.board.timeline import Piece
+from fulfillment.fleet.cards import natural
 from fulfillment.models import WriteShare
 
 Key = tuple[str, str]
@@ -25,7 +26,7 @@ MOMENT: Final = dt.timedelta(seconds=30)
 def copiers() -> list[Drive]:
     """Of the writers that are switched on, as people count them."""
     rows = Drive.objects.filter(role=wire.Role.COPIER.value, gone=False, writer__enabled=True).select_related("writer")
-    return sorted(rows, key=lambda drive: (drive.writer.name, drive.ident))
+    return sorted(rows, key=lambda drive: (natural(drive.writer.name), natural(drive.ident)))
 
 
 def key(drive: Drive) -> Key:

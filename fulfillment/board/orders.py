@@ -45,6 +45,7 @@ class Outlook:
     standing: Standing
     missing: float | None = None
     slack: dt.timedelta | None = None
+    by_day: bool = False  # its reason names the day already
 
     @property
     def tone(self) -> str:
@@ -58,7 +59,8 @@ class Outlook:
     def detail(self) -> str:
         """«30 % to miss it · 3 hours short»: the numbers behind the word."""
         chance = "" if self.missing is None else f"{words.percent(self.missing)} to miss it"
-        return " · ".join(filter(None, (chance, words.slack(self.slack))))
+        left = "" if self.by_day else words.slack(self.slack)
+        return " · ".join(filter(None, (chance, left)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def of_made(hand_over_by: dt.date | None, today: dt.date) -> Outlook:
     if hand_over_by is None:
         return Outlook(Standing.FREE)
     left = dt.timedelta(days=(hand_over_by - today).days)
-    return Outlook(Standing.LATE if left < NO_TIME else Standing.ON_TIME, slack=left)
+    return Outlook(Standing.LATE if left < NO_TIME else Standing.ON_TIME, slack=left, by_day=True)
 
 
 def of_due(

@@ -19,7 +19,9 @@ HEAD: Final = 28  # the axis
 ROW: Final = 30
 BAR: Final = 20
 LEFT: Final = 172  # the names
-AN_HOUR: Final = 96
+AN_HOUR: Final = 96  # at least
+WIDE: Final = 1180  # what few hours share
+NEAR: Final = 40  # to «now»: an hour's label would lie over it
 BEFORE: Final = dt.timedelta(minutes=30)  # what is shown of the past
 LEAST_HOURS, MOST_HOURS = 4, 12
 ROWS: Final = 60  # drives: more is no picture that anybody reads
@@ -94,7 +96,7 @@ def timeline(drives: Sequence[tuple[tuple[str, str], str, str]], pieces: Iterabl
     last = max((piece.finish for key, _, _ in shown for piece in by_drive[key]), default=now)
     hours = min(max(ceil((last - now) / dt.timedelta(hours=1)), LEAST_HOURS), MOST_HOURS)
     ends = now + dt.timedelta(hours=hours)
-    axis = _Axis(begins, ends)
+    axis = _Axis(begins, ends, now)
     rows = tuple(
         _row(number, writer, drive, by_drive[key], axis, now) for number, (key, writer, drive) in enumerate(shown)
     )
@@ -116,10 +118,12 @@ def timeline(drives: Sequence[tuple[tuple[str, str], str, str]], pieces: Iterabl
 class _Axis:
     begins: dt.datetime
     ends: dt.datetime
+    now: dt.datetime
 
     def x(self, instant: dt.datetime) -> float:
         inside = min(max(instant, self.begins), self.ends)
-        return round(LEFT + AN_HOUR * (inside - self.begins) / dt.timedelta(hours=1), 1)
+        hours = (self.ends - self.begins) / dt.timedelta(hours=1)
+        return round(LEFT + max(AN_HOUR, WIDE / hours) * ((inside - self.begins) / dt.timedelta(hours=1)), 1)
 
 
 def _row(number: int, writer: str, drive: str, pieces: Sequence[Piece], axis: _Axis, now: dt.datetime) -> Row:
@@ -148,5 +152,6 @@ def _says(piece: Piece, now: dt.datetime) -> str:
 def _ticks(axis: _Axis) -> Iterable[Tick]:
     at = timezone.localtime(axis.begins).replace(minute=0) + dt.timedelta(hours=1)
     while at <= axis.ends:
-        yield Tick(axis.x(at), date_format(at, "H:i"))
+        too_near = abs(axis.x(at) - axis.x(axis.now)) < NEAR
+        yield Tick(axis.x(at), "" if too_near else date_format(at, "H:i"))
         at += dt.timedelta(hours=1)

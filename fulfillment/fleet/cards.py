@@ -105,7 +105,7 @@ def card(file: WriterFile, known: Known, now: datetime) -> Card:
 
 def in_order(cards: Iterable[Card]) -> list[Card]:
     """The hottest first, then by name as people count: Writer 9 before Writer 10."""
-    return sorted(cards, key=lambda each: (each.heat, _natural(each.file.name)))
+    return sorted(cards, key=lambda each: (each.heat, natural(each.file.name)))
 
 
 def takes(file: WriterFile, format_: str) -> bool:
@@ -199,5 +199,6 @@ def _heat(file: WriterFile, lines: Sequence[Line], asks: bool, stacks: Sequence[
     return Heat.WARNED if warned else Heat.WELL
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
+    """As people count: what is 9 comes before what is 10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.casefold()) if part]
