@@ -34,7 +34,7 @@ class Number:
 @dataclass(frozen=True, slots=True)
 class Strip:
     counts: tuple[Number, ...]
-    blanks: tuple[str, ...]  # «DVD in Writer 2 run out at 14:20.»
+    blanks: tuple[str, ...]  # «DVD blanks in Writer 2 run out at 14:20.»
 
 
 def strip(
@@ -76,8 +76,8 @@ def _blanks(projection: Projection, writers: Mapping[str, str], now: dt.datetime
         if writer in writers
     )
     return tuple(
-        f"{format_name(format_)} in {writer} run out at {moment(dt.datetime.fromtimestamp(at, dt.UTC), now)}."
+        f"{format_name(format_)} blanks in {writer} run out at {moment(dt.datetime.fromtimestamp(at, dt.UTC), now)}."
         if at > now.timestamp()
-        else f"{format_name(format_)} in {writer} have run out."
+        else f"{format_name(format_)} blanks in {writer} have run out."
         for at, writer, format_ in ends[:SHORT]
     )

@@ -23,7 +23,7 @@ def scored(count: int = 24) -> None:
     for number in range(count):
         made, late = now - dt.timedelta(hours=6 * number), number % 10 == 9
         shipment = ask_for(1, received_at=made - dt.timedelta(hours=2)).shipment
-        forecast = Forecast((made - dt.timedelta(hours=2)).timestamp(), 3600.0, 600.0, 300.0, 1, 0, Chance())
+        forecast = Forecast((made - dt.timedelta(hours=2)).timestamp(), 5000.0, 600.0, 300.0, 1, 0, Chance())
         foreseeing.remember(shipment, foreseeing.Foreseen(forecast, "cd 1", Belief(), load=number % 3))
         ShipmentForecast.objects.filter(shipment=shipment).update(place=0.5, scored_at=made, risk=0.1)
         day = timezone.localdate(made)

@@ -13,6 +13,10 @@
     const columns = JSON.parse(place.dataset.plot);
     const names = place.dataset.names.split("|");
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+    const days = (columns[0].at(-1) - columns[0][0]) / 86400;
+    const told = new Intl.DateTimeFormat("en-GB", days > 3 ? { day: "numeric", month: "short" } : { weekday: "short", hour: "2-digit", minute: "2-digit" });
+    const spoken = (at) => (at == null ? "" : told.format(new Date(at * 1000)));
+    const times = { ...axis, values: (plot, splits) => splits.map(spoken), space: days > 3 ? 60 : 90 };
     const series = names.map((label, at) => ({
       label,
       stroke: colour(COLOURS[at]),
@@ -27,8 +31,8 @@
       width: place.clientWidth,
       height: HEIGHT,
       scales: { y: { range: (plot, low, high) => [0, most || Math.max(1, high)] } },
-      axes: [axis, axis],
-      series: [{}, ...series],
+      axes: [times, axis],
+      series: [{ label: "Time", value: (plot, at) => spoken(at) }, ...series],
     }, columns, place);
   }
 
