@@ -93,18 +93,34 @@ class _Text:
         with connection.cursor() as cursor:
             cursor.execute(self.sql, self.values(named))
             rows: list[Any] = cursor.fetchall()
-        if self.converters:
-            rows = [self._converted(row) for row in rows]
-        return rows if self.objects is None else self.objects.read(rows)
+        if self.objects is None:
+            return self._converted(rows, shared=True)
+        return self.objects.read(self._converted(rows, shared=False))
 
-    def _converted(self, row: Sequence[Any]) -> list[Any]:
-        values = list(row)
+    def _converted(self, rows: list[Any], *, shared: bool) -> list[Any]:
+        """Column by column, which is quicker than row by row. Nothing is made of NULL, as no converter does.
+
+        shared: equal values become one object, so that hundreds of drives' formats are parsed once. Who reads plain
+        columns changes nothing in them; a model's object has its own.
+        """
+        if not self.converters or not rows:
+            return rows
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for position, converters, expression in self.converters:
-            value = values[position]
-            for convert in converters:
-                value = convert(value, expression, connection)
-            values[position] = value
-        return values
+            values = columns[position]
+            different = list(set(values)) if shared else values
+            if len(different) * 2 < len(values):
+                made = dict(zip(different, _made_of(different, converters, expression), strict=True))
+                columns[position] = [made[value] for value in values]
+            else:
+                columns[position] = _made_of(values, converters, expression)
+        return list(zip(*columns, strict=True))
+
+
+def _made_of(values: Sequence[Any], converters: Sequence[Callable[..., Any]], expression: Any) -> Sequence[Any]:
+    for convert in converters:
+        values = [None if value is None else convert(value, expression, connection) for value in values]
+    return values
 
 
 class Compiled:

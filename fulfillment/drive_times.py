@@ -51,7 +51,9 @@ def lay_out(
     yet will be."""
     free = {ident: now + _until_emptied(drive, waits, now) for ident, drive in drives.items()}
     until_fed = {ident: _until_fed(drive, waits, now) for ident, drive in drives.items()}
-    after = {ident: waits.take_out if drive.is_hand_fed else 0.0 for ident, drive in drives.items()}
+    by_hand = {ident for ident, drive in drives.items() if drive.is_hand_fed}
+    after = {ident: waits.take_out if ident in by_hand else 0.0 for ident in drives}
+    fitting: dict[tuple[str, str], list[str]] = {}  # by what is asked of them: a writer's discs are much the same
     begins: dict[str, float] = {}
     for disc in discs:
         if disc.state == DiscState.STARTED and disc.drive in free and disc.started_at:
@@ -59,14 +61,18 @@ def lay_out(
             done = min(now, disc.started_at.timestamp()) + _seconds(rates[disc.drive], disc)
             free[disc.drive] = max(now, done) + after[disc.drive]
     for disc in discs:
-        fitting = _fitting(drives, disc) if disc.state == DiscState.PLANNED else []
-        if not fitting:
+        if disc.state != DiscState.PLANNED:
             continue
-        drive = min(fitting, key=lambda ident: (free[ident], ident))
+        asked = disc.format, disc.named
+        if asked not in fitting:
+            fitting[asked] = _fitting(drives, disc)
+        if not fitting[asked]:
+            continue
+        _, drive = min([(free[ident], ident) for ident in fitting[asked]])
         begun = max(free[drive], image_at.get(disc.image, now)) + until_fed[drive]
         begins[disc.format] = max(begins.get(disc.format, now), begun)
         free[drive] = begun + _seconds(rates[drive], disc) + after[drive]
-        until_fed[drive] = waits.blank if drives[drive].is_hand_fed else 0.0
+        until_fed[drive] = waits.blank if drive in by_hand else 0.0
     return LaidOut(free, begins)
 
 

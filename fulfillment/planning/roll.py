@@ -161,6 +161,9 @@ def soonest(group: Group, copies: int, fits: list[Fit], made_at: float) -> tuple
                 penalty = fetch * (FETCH_WEIGHT - 1.0)
             else:
                 image_at = coming
+        free = station.soonest
+        if (free if free > image_at else image_at) + seconds + penalty >= least:
+            continue  # not even if all its drives were free with the first of them
         frees = station.frees(format_)
         drives = len(frees)
         if copies <= drives:
