@@ -10,10 +10,12 @@ from typing import Final
 from uuid import UUID
 
 from fulfillment.board import words
-from fulfillment.board.spread import Spread
+from fulfillment.board.spread import Spread, spread
+from fulfillment.foreseeing import Foreseen
 
 LIKELY: Final = 0.5  # a greater chance of missing its due: it is late
 NOTED: Final = 0.2  # … it is at risk
+SHARES: Final = (0.5, 0.9, 0.97)  # of all cases, by which a spread is drawn; slack goes by the middle one
 NO_TIME: Final = dt.timedelta(0)
 
 
@@ -85,11 +87,20 @@ class Order:
     reason: str
     place: int | None
     writers: tuple[str, ...]
-    spread: Spread | None
+    foreseen: Foreseen | None
+    now: dt.datetime
 
     @property
     def standing(self) -> Standing:
         return self.outlook.standing
+
+    @property
+    def spread(self) -> Spread | None:
+        """Drawn of the rows that are shown alone: the board knows many more."""
+        if self.foreseen is None:
+            return None
+        half, nine, nearly_all = (self.foreseen.ready(share) for share in SHARES)
+        return spread((half, nine, nearly_all), self.due, self.now, self.outlook.tone)
 
     @property
     def titles_words(self) -> str:

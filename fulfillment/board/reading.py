@@ -19,7 +19,6 @@ from devices.states import WRITE_OPEN
 from fulfillment import dates, estimates, obstacles, plan_runs
 from fulfillment.board import orders, reason
 from fulfillment.board.orders import Order, Outlook
-from fulfillment.board.spread import Spread, spread
 from fulfillment.foreseeing import Foreseen
 from fulfillment.models import Allocation, Job, PlanRun, Shipment, WriteShare
 from fulfillment.planning.belief import Belief
@@ -32,7 +31,6 @@ OF_THE_SHIPMENT: Final = (
 OF_THE_JOB: Final = (
     "shipment_id", "reference", "title", "format", "copies", "due", "state", "reason", "rank", "covered",
 )  # fmt: skip
-SHARES: Final = (0.5, 0.9, 0.97)  # of all cases, by which a spread is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +98,15 @@ def outlook(jobs: Sequence[Job], plan: Planned | None, now: dt.datetime) -> tupl
     due = due_of(jobs)
     seen = estimates.foreseen(jobs, plan.projection, plan.belief) if plan else None
     by_due = seen.made_by(due) if seen and due else 0.0 if seen else None
-    nearly = seen.ready(SHARES[1]) if seen else None
+    nearly = seen.ready(orders.SHARES[1]) if seen else None
     return orders.of_due(due, by_due, nearly, now, planned=plan is not None), seen
 
 
 def _order(row: Shipment, jobs: Sequence[Job], known: Known) -> Order:
     state, due = row.state, due_of(jobs)
-    bar: Spread | None = None
+    seen: Foreseen | None = None
     if state == Shipment.State.PREPARING and any(job.state in Job.OPEN for job in jobs):
         outlook_, seen = outlook(jobs, known.planned, known.now)
-        if seen:
-            half, nine, nearly_all = (seen.ready(share) for share in SHARES)
-            bar = spread((half, nine, nearly_all), due, known.now, outlook_.tone)
     else:
         outlook_ = orders.of_made(row.hand_over_by, known.today)
     return Order(
@@ -133,7 +128,8 @@ def _order(row: Shipment, jobs: Sequence[Job], known: Known) -> Order:
         reason=reason.reason(state, row.hand_over_by, jobs, known.queue, known.today),
         place=reason.place(jobs, known.queue) if state == Shipment.State.PREPARING else None,
         writers=_of_all(jobs, known.writers),
-        spread=bar,
+        foreseen=seen,
+        now=known.now,
     )
 
 
