@@ -69,7 +69,8 @@ def test_sums_stay_right_when_ranks_change_while_a_shared_write_has_lost_a_disc(
     plant.agent.set_disc(disc.serial, wire.DiscState.BAD, reason="verify-failed")
     plant.report()
     progress.read_writes(plant.now)
-    assert sums(first, second) == counted(first, second) == [(1, 1), (0, 1)]
+    assert sums(first, second) == counted(first, second)
+    assert sorted(sums(first, second)) == [(0, 1), (1, 1)], "one disc is left, for whichever came first in the plan"
     ranks = dict(Job.objects.filter(pk__in=[first.pk, second.pk]).values_list("pk", "rank"))
     for job, other in ((first, second), (second, first)):
         Job.objects.filter(pk=job.pk).update(rank=ranks[other.pk])
