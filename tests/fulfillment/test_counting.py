@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 
 import pytest
@@ -12,7 +13,7 @@ from devices.agent import wire
 from devices.models import Disc, Write
 from fulfillment import counting, progress, rolling, tick
 from fulfillment.models import Job
-from tests.scene import Plant, ask_for, make_image
+from tests.scene import NOW, Plant, ask_for, make_image
 
 pytestmark = pytest.mark.postgres
 
@@ -87,7 +88,9 @@ def test_the_database_lets_nobody_cover_more_than_was_ordered(plant: Plant) -> N
 
 def test_what_was_under_way_before_sums_were_kept_is_counted_by_the_migration(plant: Plant) -> None:
     shared = [ask_for(1), ask_for(1)]
-    other, waiting = ask_for(2, make_image("image-b")), ask_for(1, make_image("image-c"))
+    later = NOW + dt.timedelta(seconds=1)  # of one instant, any of them might be planned first
+    other = ask_for(2, make_image("image-b"), received_at=later)
+    waiting = ask_for(1, make_image("image-c"), received_at=later + dt.timedelta(seconds=1))
     for _ in range(3):
         plant.turn()
     finish(plant, shared[0], wire.DiscState.BAD)
