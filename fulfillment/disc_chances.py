@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Final
 
+from django.db.models import F
+
 from devices.models import DeviceEvent, Disc
 from devices.states import DiscState
 from fulfillment import foreseeing
@@ -31,13 +33,13 @@ def learn(events: Iterable[DeviceEvent], ratios: Mapping[str, float]) -> None:
 
 def _waits_for_another_try(ended: Iterable[str]) -> list[float]:
     """From each bad disc to the beginning of the next one of its job, in times of that one; told when that one ends."""
-    jobs = Job.objects.filter(lost__gt=0, shares__write__discs__serial__in=list(ended)).distinct()
+    losers = Job.objects.filter(lost__gt=0, shares__write__discs__serial__in=list(ended))
+    timed = Disc.objects.filter(started_at__isnull=False, finished_at__isnull=False)
+    began = timed.filter(write__shares__job__in=losers).annotate(job=F("write__shares__job"))
     waits = []
-    for job in jobs:
-        began = Disc.objects.filter(write__shares__job=job, started_at__isnull=False, finished_at__isnull=False)
-        for before, after in pairwise(began.order_by("started_at", "id")):
-            if after.serial in ended and before.state in SPOILT:
-                waits += _wait(before, after)
+    for before, after in pairwise(began.order_by("job", "started_at", "id").distinct()):
+        if before.job == after.job and after.serial in ended and before.state in SPOILT:
+            waits += _wait(before, after)
     return waits
 
 

@@ -96,6 +96,11 @@ def _open(projection: Projection, belief: Belief, now: dt.datetime) -> list[_Mad
     return made
 
 
+def due(jobs: Sequence[Job]) -> dt.datetime | None:
+    """A parcel leaves whole: the earliest of its jobs counts."""
+    return min((job.due for job in jobs if job.due), default=None)
+
+
 def foreseen(jobs: Sequence[Job], projection: Projection, belief: Belief) -> Foreseen | None:
     """A shipment is made with the last of its jobs; nothing is foreseen if one of them can't be planned."""
     still = [job for job in jobs if job.state != Job.State.MADE]
@@ -111,9 +116,9 @@ def _note_risks(made: Mapping[Shipment, _Made], now: dt.datetime) -> None:
     unnoted = ShipmentForecast.objects.filter(scored_at=None, risk=None, shipment__in=list(made))
     for row in unnoted.select_related("shipment"):
         each = made[row.shipment]
-        due = next((job.due for job in each.jobs if job.due), None)
-        if due and each.is_known and now >= row.at + (due - row.at) / 2:
-            ShipmentForecast.objects.filter(pk=row.pk, risk=None).update(risk=1 - each.made_by(due))
+        by = due(each.jobs)
+        if by and each.is_known and now >= row.at + (by - row.at) / 2:
+            ShipmentForecast.objects.filter(pk=row.pk, risk=None).update(risk=1 - each.made_by(by))
 
 
 def _move(made: _Made, date: dt.date | None, projection: Projection, now: dt.datetime) -> None:

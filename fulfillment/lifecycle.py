@@ -72,8 +72,8 @@ class JobMove:
 
 
 def move_jobs(moves: Sequence[JobMove], *, actor: str, now: dt.datetime) -> bool:
-    """Several such moves, one after the other. False: somebody was first with one of them, and those before it are
-    made; who asked for several leaves his transaction then."""
+    """Several such moves, one after the other. False: somebody was first with one of them, and those before it stand
+    without their events; who asked for several leaves his transaction then, and takes them back in memory."""
     events: list[JobEvent] = []
     with transaction.atomic(savepoint=False):  # what fails in here fails with what is around it
         for move in moves:

@@ -28,7 +28,6 @@ class Outcome:
     """
 
     ready: Sequence[dt.datetime]
-    said_at: dt.datetime
     load: float
     made_at: dt.datetime | None = None
     risk: float | None = None

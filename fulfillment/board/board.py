@@ -11,6 +11,7 @@ from uuid import UUID
 
 from archive.formats import FORMATS
 from fulfillment.board.orders import Order, Standing
+from fulfillment.fleet.board import Chip
 
 SHOWS: Final = {
     "late": "Late", "risk": "At risk", "nodate": "No date", "waiting": "Waiting", "writing": "Writing", "held": "Held",
@@ -42,17 +43,6 @@ class Asked:
         """The address of this view with something changed; another view begins at its first page."""
         wanted = {"show": self.show, "format": self.format, "q": self.q, "sort": self.sort} | changed
         return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter: where it leads, and whether it is on."""
-
-    name: str
-    number: int
-    query: str
-    on: bool
-    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from fulfillment.foreseeing import Foreseen
 
 LIKELY: Final = 0.5  # a greater chance of missing its due: it is late
 NOTED: Final = 0.2  # … it is at risk
-SHARES: Final = (0.5, 0.9, 0.97)  # of all cases, by which a spread is drawn; slack goes by the middle one
 NO_TIME: Final = dt.timedelta(0)
 
 
@@ -99,7 +98,7 @@ class Order:
         """Drawn of the rows that are shown alone: the board knows many more."""
         if self.foreseen is None:
             return None
-        half, nine, nearly_all = (self.foreseen.ready(share) for share in SHARES)
+        half, nine, nearly_all = self.foreseen.levels()
         return spread((half, nine, nearly_all), self.due, self.now, self.outlook.tone)
 
     @property

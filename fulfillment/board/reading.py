@@ -24,6 +24,7 @@ from fulfillment.models import Allocation, Job, PlanRun, Shipment, WriteShare
 from fulfillment.planning.belief import Belief
 from fulfillment.planning.model import Projection
 
+NEARLY_ALL: Final = 0.9  # of all cases: slack is what is left from being made in so many
 OPEN: Final = (Shipment.State.PREPARING, Shipment.State.READY, Shipment.State.PACKED)
 OF_THE_SHIPMENT: Final = (
     "reference", "name", "city", "country", "state", "promised_on", "estimated_on", "hand_over_by", "received_at",
@@ -88,22 +89,17 @@ def with_disc(serial: str) -> set[UUID]:
     return set(given.values_list("job__shipment", flat=True)) or set(shares.values_list("job__shipment", flat=True))
 
 
-def due_of(jobs: Sequence[Job]) -> dt.datetime | None:
-    """A parcel leaves whole: the earliest of its jobs counts."""
-    return min((job.due for job in jobs if job.due), default=None)
-
-
 def outlook(jobs: Sequence[Job], plan: Planned | None, now: dt.datetime) -> tuple[Outlook, Foreseen | None]:
     """Of an order whose discs are not all made."""
-    due = due_of(jobs)
+    due = estimates.due(jobs)
     seen = estimates.foreseen(jobs, plan.projection, plan.belief) if plan else None
     by_due = seen.made_by(due) if seen and due else 0.0 if seen else None
-    nearly = seen.ready(orders.SHARES[1]) if seen else None
+    nearly = seen.ready(NEARLY_ALL) if seen else None
     return orders.of_due(due, by_due, nearly, now, planned=plan is not None), seen
 
 
 def _order(row: Shipment, jobs: Sequence[Job], known: Known) -> Order:
-    state, due = row.state, due_of(jobs)
+    state, due = row.state, estimates.due(jobs)
     seen: Foreseen | None = None
     if state == Shipment.State.PREPARING and any(job.state in Job.OPEN for job in jobs):
         outlook_, seen = outlook(jobs, known.planned, known.now)

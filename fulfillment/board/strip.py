@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Count, Max, Q
+from django.db import models
+from django.db.models import Max, Q
 
 from devices.models import Disc
 from devices.states import DiscState
 from devices.wording import format_name
 from fulfillment import dates
 from fulfillment.board.orders import Order, Standing
+from fulfillment.fleet.board import Count
 from fulfillment.fleet.words import moment
 from fulfillment.models import Shipment
 from fulfillment.planning.model import Projection
@@ -24,16 +26,8 @@ SHORT: Final = 3  # kinds of blanks that are named
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    name: str
-    number: int
-    of: int | None
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
 class Strip:
-    counts: tuple[Number, ...]
+    counts: tuple[Count, ...]
     blanks: tuple[str, ...]  # «DVD blanks in Writer 2 run out at 14:20.»
 
 
@@ -44,11 +38,11 @@ def strip(
     risk = sum(order.standing == Standing.RISK for order in orders)
     shipped, on_time = _shipped_today(now)
     counts = (
-        Number("open orders", len(orders), None, ""),
-        Number("late", late, None, "bad" if late else ""),
-        Number("at risk", risk, None, "watch" if risk else ""),
-        Number("shipped on time today", on_time, shipped, ""),
-        Number("discs in the last hour", _discs(now), None, ""),
+        Count("open orders", len(orders), None, ""),
+        Count("late", late, None, "bad" if late else ""),
+        Count("at risk", risk, None, "watch" if risk else ""),
+        Count("shipped on time today", on_time, shipped, ""),
+        Count("discs in the last hour", _discs(now), None, ""),
     )
     return Strip(counts, _blanks(projection, writers, now) if projection else ())
 
@@ -58,7 +52,7 @@ def _shipped_today(now: dt.datetime) -> tuple[int, int]:
     begins = dt.datetime.combine(today, dt.time(), dates.shop_zone())
     held = Q(hand_over_by=None) | Q(hand_over_by__gte=today)
     found = Shipment.objects.filter(state=Shipment.State.SHIPPED, shipped_at__gte=begins)
-    sums = found.aggregate(all=Count("pk"), on_time=Count("pk", filter=held))
+    sums = found.aggregate(all=models.Count("pk"), on_time=models.Count("pk", filter=held))
     return sums["all"], sums["on_time"]
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fulfillment import plan_runs, ranking
 from fulfillment.board import reading, words
-from fulfillment.board.orders import SHARES, Outlook, Standing
+from fulfillment.board.orders import Outlook, Standing
 from fulfillment.board.reading import Planned
 from fulfillment.guarded import Guarded
 from fulfillment.models import Job
@@ -94,7 +94,7 @@ def _outlooks(making: Mapping[str, Sequence[Job]], plan: Planned, now: dt.dateti
     found = {}
     for order, jobs in making.items():
         outlook, seen = reading.outlook(jobs, plan, now)
-        found[order] = outlook, seen.ready(SHARES[1]).timestamp() if seen else None
+        found[order] = outlook, seen.ready(reading.NEARLY_ALL).timestamp() if seen else None
     return found
 
 

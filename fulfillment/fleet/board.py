@@ -30,6 +30,7 @@ class Chip:
     number: int
     query: str
     on: bool
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

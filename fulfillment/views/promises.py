@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from fulfillment import score_sheet
 from fulfillment.planning.belief import LEVELS
 from fulfillment.score_sheet import Day
-from fulfillment.scores import Scores, Share
+from fulfillment.scores import Scores, Share, score
 from fulfillment.views.staff import staff_page
 
 SPANS: Final = (7, 28, 91)  # days
@@ -27,8 +27,9 @@ HOURS: Final = dt.timedelta(hours=48)
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     now, days = timezone.now(), _span(request.GET.get("days", ""))
-    found = score_sheet.by_day(now - dt.timedelta(days=days), now)
-    scores = score_sheet.scores(now - dt.timedelta(days=days), now)
+    since = now - dt.timedelta(days=days)
+    outcomes = score_sheet.read(since, now)
+    found, scores = score_sheet.by_day(outcomes, since, now), score(outcome for _, outcome in outcomes)
     context: dict[str, Any] = {
         "here": "board",
         "days": days,

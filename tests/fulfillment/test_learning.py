@@ -15,8 +15,9 @@ from devices.intake import ImageRef
 from devices.models import CachedImage, Disc, ImageRequest, Write, Writer
 from devices.states import DiscState, RequestState
 from fulfillment import foreseeing, learning, open_jobs, plan_runs, ranking, rolling, snapshot
-from fulfillment.models import ForecastMemory, LearnedRate, LearningMark
+from fulfillment.models import ForecastMemory, Job, LearnedRate, LearningMark, WriteShare
 from fulfillment.planning.cost import PRIOR_LOAD, disc_seconds, prior_rates
+from fulfillment.planning.experience import Experience
 from tests.at_once import at_once
 from tests.scene import NOW, Plant, ask_for, make_image, running_plant
 
@@ -269,3 +270,20 @@ def test_discs_teach_forecasts_how_far_off_times_are_and_how_many_go_bad(plant: 
     assert after.sigma > 1.5 * before.sigma
     memory = ForecastMemory.objects.get()
     assert memory.experience["bad"][1] == memory.experience["square"][1] + 1, "what was given up is bad, and not timed"
+
+
+def test_a_bad_disc_teaches_how_long_its_job_waits_for_the_next_one(plant: Plant) -> None:
+    """Bad after 100 s; the next one begins 400 s after that, and takes 200 s: two of its own times."""
+    job, other = ask_for(2), ask_for(1)
+    Job.objects.filter(pk=job.pk).update(lost=1)
+    bad = finish(plant.writer, 100, state=DiscState.BAD)
+    begun = NOW + timedelta(seconds=500)
+    good = finish(plant.writer, 0, started_at=begun, finished_at=begun + timedelta(seconds=200))
+    alone = finish(plant.writer, 100)
+    for disc, whose in ((bad, job), (good, job), (alone, other)):
+        WriteShare.objects.create(write=disc.write, job=whose, copies=1)
+    assert learning.learn_from_log(LATER)
+    tries = foreseeing.belief(NOW).chance.again
+    prior = Experience()
+    prior.tried_again(2.0)
+    assert tries == pytest.approx(prior.chance.again), "once, and of this job alone"

@@ -12,6 +12,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devices.models import Disc, Write
 from fulfillment import foreseeing, score_sheet
 from fulfillment.models import Shipment, ShipmentForecast
 from fulfillment.planning.belief import LEVELS, Belief
@@ -31,7 +32,6 @@ def made(after: float, **also: object) -> Outcome:
     """Said to be made in one, two and three hours; made after so many."""
     return Outcome(
         ready=[NOW + HOUR, NOW + 2 * HOUR, NOW + 3 * HOUR],
-        said_at=NOW,
         load=0.5,
         made_at=NOW + after * HOUR,
         **also,  # type: ignore[arg-type]  # the fields of an outcome
@@ -59,7 +59,7 @@ def test_coverage_bias_and_sharpness_are_of_what_was_said_first() -> None:
 
 def test_bands_of_load_share_out_all_that_was_made() -> None:
     loads = [0.0, 0.99, 1.0, 1.99, 2.0, 50.0]
-    found = score([Outcome([NOW] * 3, NOW, load, made_at=NOW) for load in loads])
+    found = score([Outcome([NOW] * 3, load, made_at=NOW) for load in loads])
     assert [coverage[0].of for _, coverage in found.by_band] == [2, 2, 2]
 
 
@@ -164,3 +164,17 @@ def test_the_page_says_how_dates_held_and_has_its_numbers_beside_the_plots(
         assert len(json.loads(answer.context["coverage"])[0]) == days + 1
     newest = answer.context["by_day"][-1]
     assert (newest.scores.coverage[1].held, newest.scores.coverage[1].of) == (9, 10)
+
+
+def test_discs_count_on_the_day_of_the_shop_and_in_their_own_hour(plant: Plant) -> None:
+    ask_for(1)
+    plant.turn()
+    write = Write.objects.get()
+    late = dt.datetime(2026, 11, 18, 23, 30, tzinfo=dt.UTC)  # half past midnight in Berlin
+    for number, at in enumerate((late, late, late - 2 * HOUR)):
+        Disc.objects.create(serial=f"DAY{number}", write=write, state="good", final_at=at)
+    since, until = late - DAY, late + HOUR
+    days = score_sheet.by_day([], since, until)
+    assert [(day.date.day, day.good_discs) for day in days] == [(18, 1), (19, 2)]
+    hours = {at.hour: discs for at, discs in score_sheet.discs_by_hour(late - 3 * HOUR, until)}
+    assert hours == {20: 0, 21: 1, 22: 0, 23: 2, 0: 0}

@@ -8,8 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from devices.models import Writer
-from fulfillment import operators, rolling
-from fulfillment.board import reading
+from fulfillment import estimates, operators, rolling
 from fulfillment.board.board import ROWS
 from fulfillment.board.orders import Order, Standing, of_due
 from fulfillment.board.page import Page, page
@@ -197,4 +196,4 @@ def test_an_order_without_jobs_or_promise_is_shown_all_the_same(plant: Plant) ->
     Job.objects.filter(pk=job.pk).update(due=None)
     assert order_of(job, seen()).standing == Standing.FREE
     assert Writer.objects.exists()
-    assert reading.due_of([]) is None
+    assert estimates.due([]) is None
