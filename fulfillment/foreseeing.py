@@ -14,13 +14,14 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, Q
 
-from fulfillment import plan_runs, score_sheet
+from fulfillment import plan_runs, ranking, score_sheet
 from fulfillment.models import ForecastMemory, JobEvent, PlanRun, Shipment, ShipmentForecast
 from fulfillment.planning.belief import Belief, kind_of
 from fulfillment.planning.calibration import Calibration, Said
 from fulfillment.planning.experience import Experience
 from fulfillment.planning.forecast import Chance, Forecast
-from fulfillment.planning.model import JobView
+from fulfillment.planning.model import JobView, Projection
+from fulfillment.planning.policies import Policy
 from fulfillment.planning.projection import quote
 from fulfillment.reasons import HELD_BY_HAND
 
@@ -56,15 +57,31 @@ class Foreseen:
         return tuple(_instant(ready) for ready in self.belief.levels(self.forecast, self.kind))
 
 
-def foresee(run: PlanRun, wanted: Sequence[JobView], now: dt.datetime) -> Foreseen | None:
-    """When `wanted` would be made if it queued behind all that the run knows; None if some of it can't be."""
-    belief, standing = plan_runs.belief(run), plan_runs.standing(run)
-    forecast = quote(standing, wanted, now.timestamp(), chance=belief.chance)
-    if forecast is None:
-        return None
-    format_ = wanted[0].format
-    kind = kind_of(format_, sum(job.copies for job in wanted))
-    return Foreseen(forecast, kind, belief, standing.load.get(format_, 0.0))
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run leaves to those who come after it. `policy`: the one that it was made by; None if another one is in
+    force by now, or nobody can overtake anybody: then they queue behind all that the run knows."""
+
+    standing: Projection
+    belief: Belief
+    policy: Policy | None
+
+    def foresee(self, wanted: Sequence[JobView], now: dt.datetime) -> Foreseen | None:
+        """When `wanted` would be made if it came in now; None if some of it can't be."""
+        quoted = quote(self.standing, wanted, now.timestamp(), chance=self.belief.chance, policy=self.policy)
+        if quoted is None:
+            return None
+        format_ = wanted[0].format
+        kind = kind_of(format_, sum(job.copies for job in wanted)) + quoted.part
+        return Foreseen(quoted.forecast, kind, self.belief, self.standing.load.get(format_, 0.0))
+
+
+def outlook(run: PlanRun, now: dt.datetime) -> Outlook:
+    standing, policy = plan_runs.standing(run), None
+    if standing.marks or standing.coming:
+        in_force = ranking.in_force(now)
+        policy = in_force if in_force.name == run.policy else None
+    return Outlook(standing, plan_runs.belief(run), policy)
 
 
 def remember(shipment: Shipment, foreseen: Foreseen) -> None:
@@ -143,7 +160,8 @@ def _score(
 def forecast_of(row: ShipmentForecast) -> Forecast:
     """The distribution that its dates were read from."""
     stored = dict(row.forecast)
-    return Forecast(**stored | {"chance": Chance(**stored["chance"])})
+    begins = tuple(stored.get("begins", ()))
+    return Forecast(**stored | {"chance": Chance(**stored["chance"]), "begins": begins})
 
 
 def _held_by_hand(rows: Iterable[ShipmentForecast]) -> set[object]:

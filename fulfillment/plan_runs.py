@@ -59,10 +59,10 @@ def standing(run: PlanRun) -> Projection:
 def read(run: PlanRun) -> Projection:
     """All that came out of it."""
     believed, at = belief(run), run.at.timestamp()
-    own: dict[str, tuple[float, float, float, int, int]] = run.jobs.get("forecasts", {})
+    own: dict[str, tuple[float, float, float, int, int, list[float]]] = run.jobs.get("forecasts", {})
     forecasts = {
-        job: Forecast(at, start, doubt, disc, last, earlier, believed.chance)
-        for job, (start, doubt, disc, last, earlier) in own.items()
+        job: Forecast(at, start, doubt, disc, last, earlier, believed.chance, tuple(begins))
+        for job, (start, doubt, disc, last, earlier, begins) in own.items()
     }
     whole = {"finishes": {}} | run.projection | run.jobs | {"forecasts": {}}
     return replace(_PROJECTION.validate_python(whole), forecasts=forecasts)
@@ -95,8 +95,9 @@ def sweep(now: dt.datetime) -> int:
     return dropped
 
 
-def _own(forecast: Forecast) -> list[float]:
-    return [forecast.start, forecast.doubt, forecast.disc, forecast.last, forecast.earlier]
+def _own(forecast: Forecast) -> list[object]:
+    begins = list(forecast.begins)
+    return [forecast.start, forecast.doubt, forecast.disc, forecast.last, forecast.earlier, begins]
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ images come that are needed next, finds what one left that died on the way, forg
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db.models import F, QuerySet
@@ -15,6 +16,7 @@ from devices import fleet, trouble
 from devices.models import Read, Write, Writer
 from devices.states import WRITE_OPEN
 from fulfillment import (
+    arrivals,
     caching,
     demand,
     estimates,
@@ -29,6 +31,7 @@ from fulfillment import (
 )
 from fulfillment.console import progress as copies
 from fulfillment.models import Job, PlanRun, Shipment
+from fulfillment.planning.overtaking import overtakes
 
 SOONEST: Final = dt.timedelta(seconds=5)  # after the run before: what was given out since is in the next one
 BACKWARDS: Final = dt.timedelta(seconds=1)  # a clock that was put back must not stop the dates
@@ -56,10 +59,13 @@ def keep_disks(now: dt.datetime) -> None:
 
 def roll(now: dt.datetime) -> None:
     jobs, policy, belief = open_jobs.head(open_jobs.FAR), ranking.in_force(now), foreseeing.belief(now)
+    expected = arrivals.expected(now) if overtakes(policy) else None
     _, (made, projection) = trouble.together(
         "fulfillment.roll",
         jobs,
-        lambda jobs: plan_runs.reckon(snapshot.take(jobs, now, to_the_end=True), policy, now, belief),
+        lambda jobs: plan_runs.reckon(
+            replace(snapshot.take(jobs, now, to_the_end=True), coming=expected), policy, now, belief
+        ),
         now,
     )
     made.save()

@@ -71,6 +71,7 @@ class Job(Revisioned):
         indexes = [
             models.Index(fields=["rank"], condition=OPEN_JOB, name="job_open_rank"),
             models.Index(fields=["state", "format", "rank"], name="job_head"),
+            models.Index(fields=["received_at"], name="job_received"),
             models.Index(fields=["id"], condition=Q(revision__gt=F("revision_read")), name="job_unread"),
             # Whole ones: SQLite does not see from a list of states that a partial one would do.
             models.Index(fields=["state", "ranked_by"], name="job_ranked_by"),

@@ -75,7 +75,8 @@ class Experience:
         self._again.add(waited)
 
     def order_done(self, forecast: Forecast, done: float) -> None:
-        """Only an order that waits for longer than its discs take says anything of the wait."""
-        if forecast.start > 2 * forecast.disc:
+        """Only an order that waits for longer than its discs take says anything of the wait, and only
+        if nobody may overtake it."""
+        if forecast.start > 2 * forecast.disc and not forecast.begins:
             off = (done - forecast.ready(0.5)) / forecast.start
             self._off.add(min(off * off, 1.0))

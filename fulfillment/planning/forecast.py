@@ -5,13 +5,15 @@ A job ends with its last discs, which begin after all that is ahead of them. So 
     start + doubt · Z + disc · M
 
 with Z standard normal, and M the longest of its discs, each the sum of as many log-normal times as it takes until one
-is good; those before the last ones began a disc time earlier. Z and M are drawn from the same streams for ever, so that
+is good; those before the last ones began a disc time earlier. Where others may overtake it, the start has a
+distribution of its own in place of the normal one. Z and M are drawn from the same streams for ever, so that
 a date can be reckoned again to the second.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, floor, log, sqrt
@@ -24,6 +26,7 @@ END: Final = 0.5 / DRAWS  # of all cases lies beyond the draws, at either end
 MOST_DISCS: Final = 64  # more discs are reckoned as so many: the longest of them hardly grows any more
 STEP: Final = log(1.15)  # shapes are reckoned for doubts, spreads and shares in steps of so much
 LEAST: Final = 0.01
+PLACES: Final = (0.005, 0.03, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.97, 0.995)
 LAW: Final = NormalDist()
 TAIL: Final = 0.25  # of the width of all draws: by so much what lies beyond them fades to 1/e
 
@@ -61,6 +64,8 @@ class Forecast:
     last: int
     earlier: int
     chance: Chance
+    begins: tuple[float, ...] = ()
+    """Where others may overtake it: seconds until the last discs begin, at PLACES of all cases."""
 
     def ready(self, part: float) -> float:
         """The instant by which it is ready in so large a part of all cases (0 to 1)."""
@@ -90,9 +95,20 @@ class Forecast:
         return END + (1 - 2 * END) * (place - 1 + (value - low) / (high - low)) / (len(shape) - 1)
 
     def _shape(self) -> tuple[float, ...]:
-        doubt = min(self.doubt, self.start / 2) / self.disc
         chance = _step(self.chance.sigma), _step(self.chance.bad), _step(self.chance.again)
-        return _shape(min(self.last, MOST_DISCS), min(self.earlier, MOST_DISCS), _step(doubt), chance)
+        discs = min(self.last, MOST_DISCS), min(self.earlier, MOST_DISCS)
+        if self.begins:
+            starts = (_at_part(self.begins, LAW.cdf(z)) - self.start for z in _normals())
+            return tuple(sorted(s / self.disc + m for s, m in zip(starts, _longest(*discs, chance), strict=True)))
+        return _shape(*discs, _step(min(self.doubt, self.start / 2) / self.disc), chance)
+
+
+def _at_part(values: Sequence[float], part: float) -> float:
+    """The value at a part of all cases, of values that are known at PLACES."""
+    at = min(max(bisect_left(PLACES, part), 1), len(PLACES) - 1)
+    low, high = PLACES[at - 1], PLACES[at]
+    share = min(max((part - low) / (high - low), 0.0), 1.0)
+    return values[at - 1] + (values[at] - values[at - 1]) * share
 
 
 def _tail(shape: tuple[float, ...]) -> float:

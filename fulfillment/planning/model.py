@@ -98,12 +98,24 @@ class WriterView:
 
 
 @dataclass(frozen=True, slots=True)
+class Coming:
+    """Jobs to come, as far as those of late tell: one in so many seconds, each like one of `jobs`."""
+
+    seconds: float
+    jobs: tuple[JobView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The queue's head and the fleet. `under_way`: when the discs already given out for a job will be done."""
+    """The queue's head and the fleet. `under_way`: when the discs already given out for a job will be done.
+
+    `coming`: where a job may be overtaken, what is to be expected.
+    """
 
     jobs: tuple[JobView, ...]
     writers: tuple[WriterView, ...]
     under_way: Mapping[str, float] = field(default_factory=dict)
+    coming: Coming | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +185,18 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the queue: the rank (as text) of the job that stands there, and how those before it leave the fleet.
+
+    `free`: for each writer of the projection, when each of its drives is free. `ahead`: as the projection's, up to it.
+    """
+
+    rank: str
+    free: tuple[tuple[float, ...], ...]
+    ahead: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """One roll-forward: when each job will be made (jobs that can't be placed are absent), and what is left."""
 
@@ -190,3 +214,7 @@ class Projection:
     """What is planned for the next hours (`projection.SHOWN`), writer by writer, soonest first."""
     waits: Mapping[str, Wait] = field(default_factory=dict)
     """Why each job that has discs left waits."""
+    marks: tuple[Mark, ...] = ()
+    """Where jobs may overtake others: places in the queue, in order of rank."""
+    coming: Coming | None = None
+    """As it was seen."""

@@ -5,20 +5,31 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from math import inf
 from typing import Final
 
 from fulfillment.planning.blanks import runs_out
 from fulfillment.planning.forecast import Chance, Forecast, doubt_of
-from fulfillment.planning.model import Bar, JobView, Placement, Projection, Snapshot, WriterView
+from fulfillment.planning.model import Bar, JobView, Mark, Placement, Projection, Snapshot, WriterView
+from fulfillment.planning.overtaking import Stream, marks_of, overtakes, place, third
 from fulfillment.planning.planner import planner_of
 from fulfillment.planning.policies import FirstCome, Policy
+from fulfillment.planning.ranks import encode_rank, full_rank
 from fulfillment.planning.stations import Laid, Slot
 
 CHANCE: Final = Chance()  # until the plant's own discs say more
 MOMENT: Final = 1.0  # seconds: what is all but done
 SHOWN: Final = 12 * 3600.0  # seconds from now: what begins later is not shown disc by disc
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """When something would be made. `part`: of the queue, into which it would come; empty where it has no parts."""
+
+    forecast: Forecast
+    part: str
 
 
 def project(
@@ -44,23 +55,61 @@ def project(
     }
     left = tuple(station.left() for station in planner.stations)
     blanks_until = runs_out(snapshot.writers, _placements(laid), now)
-    bars = () if split else _bars(laid, now + SHOWN)
+    if split:
+        return Projection(finishes, left, blanks_until, forecasts, lines.ahead_of_all(), lines.load_of_all())
+    marks = marks_of(laid, policy, snapshot.writers, lines.ahead_of_all) if overtakes(policy) else ()
+    if marks and snapshot.coming:
+        stream = Stream(snapshot.coming, policy, snapshot.writers, left, now, chance)
+        for job in snapshot.jobs:
+            if job.id in forecasts:
+                forecasts[job.id] = stream.put_off(forecasts[job.id], full_rank(policy, job), job.format)
+    bars = _bars(laid, now + SHOWN)
     return Projection(
-        finishes, left, blanks_until, forecasts, lines.ahead_of_all(), lines.load_of_all(), bars, waits
+        finishes, left, blanks_until, forecasts, lines.ahead_of_all(), lines.load_of_all(), bars, waits, marks,
+        snapshot.coming,
     )  # fmt: skip
 
 
-def quote(standing: Projection, wanted: Sequence[JobView], now: float, *, chance: Chance = CHANCE) -> Forecast | None:
-    """When `wanted` would all be made if it queued behind everything projected; None if some of it can't be.
+def quote(
+    standing: Projection,
+    wanted: Sequence[JobView],
+    now: float,
+    *,
+    chance: Chance = CHANCE,
+    policy: Policy | None = None,
+) -> Quoted | None:
+    """When `wanted` would all be made; None if some of it can't be.
 
-    Costs its own discs only: the queue's work already stands in the drives' `free_at`.
+    It queues behind everything projected; under a policy, which must be that of the projection, behind what ranks
+    before it. Costs its own discs only: the queue's work already stands in the drives' `free_at`.
     """
-    own = project(Snapshot(tuple(wanted), standing.writers), FirstCome(), now, chance=chance, split=True)
+    marks = standing.marks if policy else ()
+    rank = max((full_rank(policy, job) for job in wanted), default=()) if policy else ()
+    at = place(marks, encode_rank(rank)) if marks else 0
+    writers = _as_of(standing.writers, marks[at]) if at < len(marks) else standing.writers
+    own = project(Snapshot(tuple(wanted), writers), FirstCome(), now, chance=chance, split=True)
     if len(own.forecasts) < len(wanted) or not wanted:
         return None
     last = max(wanted, key=lambda job: own.finishes[job.id])
     found = own.forecasts[last.id]
-    return replace(found, doubt=doubt_of(standing.ahead.get(last.format, 0.0), found.start, chance))
+    ahead = marks[at].ahead if at < len(marks) else standing.ahead
+    found = replace(found, doubt=doubt_of(ahead.get(last.format, 0.0), found.start, chance))
+    if policy and standing.coming and overtakes(policy):
+        stream = Stream(standing.coming, policy, standing.writers, standing.writers, now, chance)
+        found = stream.put_off(found, rank, last.format)
+    return Quoted(found, third(marks, at))
+
+
+def _as_of(writers: Sequence[WriterView], mark: Mark) -> tuple[WriterView, ...]:
+    """As the jobs before a mark leave them. Images and blanks are as at the end: who stands behind needs them too."""
+    return tuple(
+        replace(
+            writer,
+            drives=tuple(replace(drive, free_at=at) for drive, at in zip(writer.drives, free, strict=True)),
+            link_free_at=min(writer.link_free_at, max(free, default=0.0)),
+        )
+        for writer, free in zip(writers, mark.free, strict=True)
+    )
 
 
 def _forecast(
@@ -111,8 +160,8 @@ class _Lines:
         before = bisect_left(self._starts[format_], instant)
         return (self._under_way[format_] + self._sums[format_][before]) / self._shared[format_]
 
-    def ahead_of_all(self) -> Mapping[str, float]:
-        return {format_: self.ahead(format_, float("inf")) for format_ in self._starts}
+    def ahead_of_all(self, instant: float = inf) -> Mapping[str, float]:
+        return {format_: self.ahead(format_, instant) for format_ in self._starts}
 
     def load_of_all(self) -> Mapping[str, float]:
         """Discs under way or waiting for each drive."""

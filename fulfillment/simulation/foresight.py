@@ -5,9 +5,9 @@ It learns from discs that ended and from orders that were done, and knows nothin
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fulfillment.planning.belief import kind_of
@@ -15,6 +15,7 @@ from fulfillment.planning.calibration import Calibration, Said
 from fulfillment.planning.experience import Experience
 from fulfillment.planning.forecast import Forecast
 from fulfillment.planning.model import JobView, Projection, Snapshot
+from fulfillment.planning.overtaking import OF_LATE, coming, overtakes
 from fulfillment.planning.policies import Policy
 from fulfillment.planning.projection import project, quote
 
@@ -38,6 +39,7 @@ class Foresight:
         self._open: dict[str, _Open] = {}
         self._spoilt: dict[str, list[float]] = defaultdict(list)
         self._standing: tuple[float, Projection] | None = None
+        self._of_late: deque[JobView] = deque(maxlen=OF_LATE)
 
     def promise(
         self, order: str, wanted: Sequence[JobView], seen: Callable[[float], Snapshot], policy: Policy, now: float
@@ -45,11 +47,15 @@ class Foresight:
         """By when it is ready, at each of LEVELS; None where nobody can say. seen: the plant at an instant."""
         chance = self._experience.chance
         if self._standing is None or now - self._standing[0] >= FRESH:
-            self._standing = now, project(seen(now), policy, now, chance=chance)
-        found = quote(self._standing[1], wanted, now, chance=chance)
-        if found is None:
+            expected = coming(self._of_late, now) if overtakes(policy) else None
+            # What comes is told to quotes alone: nobody asks here what it makes of those who wait already.
+            self._standing = now, replace(project(seen(now), policy, now, chance=chance), coming=expected)
+        self._of_late += wanted
+        quoted = quote(self._standing[1], wanted, now, chance=chance, policy=policy)
+        if quoted is None:
             return None
-        kind = kind_of(wanted[0].format, sum(job.copies for job in wanted))
+        found = quoted.forecast
+        kind = kind_of(wanted[0].format, sum(job.copies for job in wanted)) + quoted.part
         said = Said(kind, tuple(found.ready(part) for part in self._calibration.parts(kind)))
         self._open[order] = _Open(found, said)
         return said.ready
