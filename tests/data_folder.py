@@ -10,6 +10,8 @@ from pathlib import Path
 _kept = tempfile.TemporaryDirectory(prefix="spindle-test-", ignore_cleanup_errors=True)
 FOLDER = Path(_kept.name)
 (FOLDER / "static").mkdir()
+# One for all processes of a run: those that xdist starts find the first one's.
+SHARED = Path(os.environ.setdefault("SPINDLE_TEST_SHARED", str(FOLDER)))
 
 os.environ["SPINDLE_DATA"] = str(FOLDER)
 # The clone may belong to somebody else: a run as an ordinary user keeps its examples with its data.

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.made_once import lay_out
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "disc-disc-disc"
 
@@ -52,14 +54,9 @@ def environment(data: Path) -> dict[str, str]:
     return os.environ | {"SPINDLE_DATA": str(data), "PYTHONWARNINGS": "", "DATABASE_URL": ""}
 
 
-def prepare(data: Path) -> None:
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment(data), check=True)
-
-
 @contextlib.contextmanager
 def running_demo(data: Path) -> Iterator[Demo]:
-    prepare(data)
+    lay_out(data)
     port = free_port_block()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(port)],

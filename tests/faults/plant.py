@@ -28,6 +28,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from storefront.demo.commands import LOOPBACK, Commands, python
+from tests.made_once import lay_out
 from tests.servers.postgres import Postgres
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -292,6 +293,7 @@ class Plant:
     # -- beginning and end -----------------------------------------------------------------------------------------
 
     def open(self) -> None:
+        lay_out(self.folder)
         self.points.mkdir()
         (self.folder / "redis").mkdir(mode=0o700)
         if self.postgres:

@@ -1,4 +1,4 @@
-"""Fills a fresh data folder in one process: tables, titles with their images made, writers with their agents' files.
+"""Fills a data folder in one process: tables where they lack, titles and their images, writers and agents' files.
 
 `python -m tests.faults.stock ADDRESS ADDRESS`, with the environment of the plant.
 """
@@ -24,7 +24,6 @@ BLANKS: Final = 500
 
 def fill(data: Path, addresses: list[str]) -> None:
     call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
     chance = random.Random(3)
     for part_number, size in TITLES.items():
         source = data / "sources" / part_number

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.demo import ROOT, environment, free_port_block, prepare, running_demo
+from tests.browser.demo import ROOT, environment, free_port_block, running_demo
+from tests.made_once import lay_out
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("once")
-    prepare(folder)
+    lay_out(folder)
     return folder
 
 

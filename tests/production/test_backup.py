@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_once import lay_out, new_shop
 from tests.production.compose import ROOT
 from tests.servers.postgres import Postgres, running_postgres
 
@@ -31,7 +32,7 @@ class Shop:
     database: str = "spindle"
 
     def env(self) -> dict[str, str]:
-        own = {"SPINDLE_DATA": str(self.data), "SPINDLE_STATIC": str(self.data.parent.parent / "static")}
+        own = {"SPINDLE_DATA": str(self.data), "SPINDLE_STATIC": str(new_shop() / "static")}
         own["SPINDLE_AGENT_NETWORKS"] = "172.30.90.0/24"
         own["DATABASE_URL"] = (
             self.cluster.url(self.database) if self.cluster else ""
@@ -81,9 +82,10 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(running_postgres()) if request.param == "postgresql" else None
         shop = Shop(folder / "data", cluster)
-        shop.run("manage.py", "migrate", "--verbosity", "0")
-        if not (folder.parent / "static").exists():  # one for both
-            shop.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+        if cluster:
+            shop.run("manage.py", "migrate", "--verbosity", "0")
+        else:
+            lay_out(shop.data)
         source = folder / "nine-songs"
         source.mkdir()
         (source / "one.wav").write_bytes(os.urandom(300_000))
