@@ -111,7 +111,10 @@ class Disc(models.Model):
             one_of("blame", ("", *(blame.value for blame in wire.Blame)), "devices_disc_blame"),
             one_of("verified", (verified.value for verified in wire.Verified), "devices_disc_verified"),
         ]
-        indexes = [models.Index(fields=["write", "state"], name="devices_disc_of_write")]
+        indexes = [
+            models.Index(fields=["write", "state"], name="devices_disc_of_write"),
+            models.Index(fields=["state", "final_at"], name="devices_disc_made"),
+        ]
 
     def __str__(self) -> str:
         return self.serial

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from devices.models import Disc
 from devices.states import DiscState
@@ -21,7 +21,6 @@ from fulfillment.models import Shipment
 from fulfillment.planning.model import Projection
 
 HOUR: Final = dt.timedelta(hours=1)
-NEWEST: Final = 20_000  # discs looked at: more than any plant makes in hours, and the log of years is left alone
 SHORT: Final = 3  # kinds of blanks that are named
 
 
@@ -57,9 +56,7 @@ def _shipped_today(now: dt.datetime) -> tuple[int, int]:
 
 
 def _discs(now: dt.datetime) -> int:
-    newest = Disc.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    made = Disc.objects.filter(pk__gt=newest - NEWEST, state=DiscState.GOOD, final_at__gt=now - HOUR)
-    return made.count()
+    return Disc.objects.filter(state=DiscState.GOOD, final_at__gt=now - HOUR).count()
 
 
 def _blanks(projection: Projection, writers: Mapping[str, str], now: dt.datetime) -> tuple[str, ...]:
