@@ -107,8 +107,8 @@ def foreseen(jobs: Sequence[Job], projection: Projection, belief: Belief) -> For
     if not still or any(str(job.pk) not in projection.forecasts for job in still):
         return None
     last = max(still, key=lambda job: projection.finishes[str(job.pk)])
-    kind = kind_of(last.format, sum(job.copies for job in jobs))
-    return Foreseen(projection.forecasts[str(last.pk)], kind, belief)
+    forecast = projection.forecasts[str(last.pk)]
+    return Foreseen(forecast, kind_of(last.format, sum(job.copies for job in jobs), forecast), belief)
 
 
 def _note_risks(made: Mapping[Shipment, _Made], now: dt.datetime) -> None:

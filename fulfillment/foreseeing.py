@@ -68,12 +68,12 @@ class Outlook:
 
     def foresee(self, wanted: Sequence[JobView], now: dt.datetime) -> Foreseen | None:
         """When `wanted` would be made if it came in now; None if some of it can't be."""
-        quoted = quote(self.standing, wanted, now.timestamp(), chance=self.belief.chance, policy=self.policy)
-        if quoted is None:
+        forecast = quote(self.standing, wanted, now.timestamp(), chance=self.belief.chance, policy=self.policy)
+        if forecast is None:
             return None
         format_ = wanted[0].format
-        kind = kind_of(format_, sum(job.copies for job in wanted)) + quoted.part
-        return Foreseen(quoted.forecast, kind, self.belief, self.standing.load.get(format_, 0.0))
+        kind = kind_of(format_, sum(job.copies for job in wanted), forecast)
+        return Foreseen(forecast, kind, self.belief, self.standing.load.get(format_, 0.0))
 
 
 def outlook(run: PlanRun, now: dt.datetime) -> Outlook:

@@ -17,11 +17,18 @@ LEVELS: Final = (0.5, 0.9, 0.97)
 ALL: Final = ""  # the kind of everything
 LEAST: Final = 1e-9
 DISCS_TOLD_APART: Final = 3  # of orders with more, all err alike
+WAITS: Final = {"now": 0.1, "soon": 1.0, "later": 4.0}  # disc times until the last discs begin, at the most
 
 
-def kind_of(format_: str, copies: int) -> str:
-    """Orders that err alike: of one format, and of one disc, two, or more."""
-    return f"{format_} {min(copies, DISCS_TOLD_APART)}"
+def kind_of(format_: str, copies: int, forecast: Forecast) -> str:
+    """Orders that err alike: of one format, of one disc, two, or more, and that wait alike.
+
+    The planner gives the next disc to whoever is free then, which the roll-forward can't quite foresee: behind a queue
+    small orders come sooner than it says, and where nothing is ahead they can only come later.
+    """
+    wait = forecast.start / forecast.disc
+    word = next((word for word, most in WAITS.items() if wait <= most), "long")
+    return f"{format_} {min(copies, DISCS_TOLD_APART)} {word}"
 
 
 @dataclass(frozen=True, slots=True)

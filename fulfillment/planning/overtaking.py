@@ -23,7 +23,6 @@ from fulfillment.planning.ranks import encode_rank, full_rank
 from fulfillment.planning.stations import Laid
 
 MARKS: Final = 32  # the queue in so many parts: a new order stands at most one of them too far behind
-THIRDS: Final = 3  # of the queue: orders err alike that come into the same one
 HORIZON: Final = 4.0  # times the queue, and some hours: what comes later overtakes nobody who waits now
 HALVINGS: Final = 10  # of the time in which an order to come may overtake
 OF_LATE: Final = 2000  # jobs: a few are very large, and fewer jobs would say as much of these as of the load
@@ -101,11 +100,6 @@ def marks_of(
 def place(marks: Sequence[Mark], rank: str) -> int:
     """Of the first mark before which all jobs stand that come before the rank; as many as there are: behind all."""
     return bisect_left(marks, rank, key=lambda mark: mark.rank)
-
-
-def third(marks: Sequence[Mark], at: int) -> str:
-    """Which part of the queue it is, in words of a kind of order; empty where there are no parts."""
-    return f" {at * THIRDS // (len(marks) + 1) + 1}/{THIRDS}" if marks else ""
 
 
 class Stream:

@@ -69,12 +69,10 @@ class Planner:
         waits = {job: wait for job, wait in waits.items() if job not in served or wait is Wait.BLANKS}
         return Plan(_assignments(given), waits, _ahead(later, given))
 
-    def follow(self, now: float, *, split: bool = False) -> tuple[list[Laid], dict[str, Wait]]:
-        """One pass over the whole queue, followed to its end. The stations keep what was laid on them.
-
-        split: every job goes to as many writers as finish it soonest.
-        """
-        rolled = Roll(self._fits, now, open_only=False, split=split)
+    def follow(self, now: float) -> tuple[list[Laid], dict[str, Wait]]:
+        """One pass over the whole queue, followed to its end. The stations keep what was laid on them."""
+        self._look_ahead(now)  # a drive that will be free some day is not idle: jobs are split only where drives are
+        rolled = Roll(self._fits, now, open_only=False)
         everything = self.queue.head(dict.fromkeys(self.queue.formats(), len(self.queue)))
         waits = rolled.lay_all(self.queue, self._in_turn(everything, now))
         return rolled.laid, waits

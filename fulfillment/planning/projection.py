@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from math import inf
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from fulfillment.planning.blanks import runs_out
 from fulfillment.planning.forecast import Chance, Forecast, doubt_of
 from fulfillment.planning.model import Bar, JobView, Mark, Placement, Projection, Snapshot, WriterView
-from fulfillment.planning.overtaking import Stream, marks_of, overtakes, place, third
+from fulfillment.planning.overtaking import Stream, marks_of, overtakes, place
 from fulfillment.planning.planner import planner_of
 from fulfillment.planning.policies import FirstCome, Policy
 from fulfillment.planning.ranks import encode_rank, full_rank
@@ -24,21 +24,11 @@ MOMENT: Final = 1.0  # seconds: what is all but done
 SHOWN: Final = 12 * 3600.0  # seconds from now: what begins later is not shown disc by disc
 
 
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """When something would be made. `part`: of the queue, into which it would come; empty where it has no parts."""
-
-    forecast: Forecast
-    part: str
-
-
-def project(
-    snapshot: Snapshot, policy: Policy, now: float, *, chance: Chance = CHANCE, split: bool = False
-) -> Projection:
+def project(snapshot: Snapshot, policy: Policy, now: float, *, chance: Chance = CHANCE) -> Projection:
     """The planner's pass over the whole queue, followed to its end: when each job's last disc is verified, and how the
-    fleet stands then. split: every job goes to as many writers as finish it soonest."""
+    fleet stands then."""
     planner = planner_of(snapshot, policy, now)
-    laid, waits = planner.follow(now, split=split)
+    laid, waits = planner.follow(now)
     slots: dict[str, list[Slot]] = defaultdict(list)
     for one in laid:
         slots[one.entry.job.id] += one.slots
@@ -55,8 +45,6 @@ def project(
     }
     left = tuple(station.left() for station in planner.stations)
     blanks_until = runs_out(snapshot.writers, _placements(laid), now)
-    if split:
-        return Projection(finishes, left, blanks_until, forecasts, lines.ahead_of_all(), lines.load_of_all())
     marks = marks_of(laid, policy, snapshot.writers, lines.ahead_of_all) if overtakes(policy) else ()
     if marks and snapshot.coming:
         stream = Stream(snapshot.coming, policy, snapshot.writers, left, now, chance)
@@ -77,7 +65,7 @@ def quote(
     *,
     chance: Chance = CHANCE,
     policy: Policy | None = None,
-) -> Quoted | None:
+) -> Forecast | None:
     """When `wanted` would all be made; None if some of it can't be.
 
     It queues behind everything projected; under a policy, which must be that of the projection, behind what ranks
@@ -87,7 +75,7 @@ def quote(
     rank = max((full_rank(policy, job) for job in wanted), default=()) if policy else ()
     at = place(marks, encode_rank(rank)) if marks else 0
     writers = _as_of(standing.writers, marks[at]) if at < len(marks) else standing.writers
-    own = project(Snapshot(tuple(wanted), writers), FirstCome(), now, chance=chance, split=True)
+    own = project(Snapshot(tuple(wanted), writers), FirstCome(), now, chance=chance)
     if len(own.forecasts) < len(wanted) or not wanted:
         return None
     last = max(wanted, key=lambda job: own.finishes[job.id])
@@ -97,7 +85,7 @@ def quote(
     if policy and standing.coming and overtakes(policy):
         stream = Stream(standing.coming, policy, standing.writers, standing.writers, now, chance)
         found = stream.put_off(found, rank, last.format)
-    return Quoted(found, third(marks, at))
+    return found
 
 
 def _as_of(writers: Sequence[WriterView], mark: Mark) -> tuple[WriterView, ...]:

@@ -31,12 +31,11 @@ FETCH_WEIGHT: Final = 6.0
 class Roll:
     """`open_only`: jobs that no open station can write are not laid, since nothing could come of it now."""
 
-    def __init__(self, fits: Fits, now: float, *, open_only: bool, split: bool = False) -> None:
+    def __init__(self, fits: Fits, now: float, *, open_only: bool) -> None:
         self.laid: list[Laid] = []
         self._fits = fits
         self._now = now
         self._open_only = open_only
-        self._split = split
         self._open = {station.id for station in fits.stations if station.is_open}
         self._touched: list[Station] = []
 
@@ -45,7 +44,7 @@ class Roll:
 
         `open_only`: it ends where no station is open any more.
         """
-        few = self._split or len(queue) < sum(1 for station in self._fits.stations if station.is_idle)
+        few = len(queue) < sum(1 for station in self._fits.stations if station.is_idle)
         waits: dict[str, Wait] = {}
         for entry in head:
             if self._open_only and not self._open:

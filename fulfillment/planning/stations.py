@@ -176,6 +176,7 @@ class Station:
             cached=frozenset(self.cached | self.coming.keys()),
             blanks=dict(self.blanks),
             link_free_at=self.link_free,
+            outstanding=self.outstanding,
         )
 
 

@@ -51,11 +51,10 @@ class Foresight:
             # What comes is told to quotes alone: nobody asks here what it makes of those who wait already.
             self._standing = now, replace(project(seen(now), policy, now, chance=chance), coming=expected)
         self._of_late += wanted
-        quoted = quote(self._standing[1], wanted, now, chance=chance, policy=policy)
-        if quoted is None:
+        found = quote(self._standing[1], wanted, now, chance=chance, policy=policy)
+        if found is None:
             return None
-        found = quoted.forecast
-        kind = kind_of(wanted[0].format, sum(job.copies for job in wanted)) + quoted.part
+        kind = kind_of(wanted[0].format, sum(job.copies for job in wanted), found)
         said = Said(kind, tuple(found.ready(part) for part in self._calibration.parts(kind)))
         self._open[order] = _Open(found, said)
         return said.ready

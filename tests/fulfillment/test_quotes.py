@@ -99,4 +99,4 @@ def test_a_stored_run_replays_to_the_same_date(plant: Plant) -> None:
     ready = projection.quote(standing, [quotes.view(0, wanted(3)[0], NOW)], NOW.timestamp())
     assert ready is not None
     assert first[0].ready_at is not None
-    assert ready.forecast.ready(0.5) == pytest.approx(first[0].ready_at.timestamp(), abs=1e-6)
+    assert ready.ready(0.5) == pytest.approx(first[0].ready_at.timestamp(), abs=1e-6)

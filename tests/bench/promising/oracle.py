@@ -57,7 +57,7 @@ class OracleEngine(WorldEngine):
         made = object.__new__(type(self))
         made.__dict__ |= self.__dict__ | own
         made._jobs, made._order_of = dict(self._jobs), dict(self._order_of)
-        made._random, made.tally = random.Random(seed), Tally()  # noqa: S311 -- to be repeatable, not secret
+        made._random, made.tally = random.Random(seed), Tally()
         made._foresight, made._asked, made._just_come = None, frozenset(), []
         made._events = [made._drawn_anew(event, now) for event in made._events] + orders
         heapify(made._events)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fulfillment.planning.forecast import PLACES, Chance
+from fulfillment.planning.forecast import PLACES, Chance, Forecast
 from fulfillment.planning.model import Coming, JobView, Projection, Snapshot
 from fulfillment.planning.overtaking import Overtakers, coming, overtakes
 from fulfillment.planning.policies import BUILT_IN, EarliestDue, FirstCome, HighPriority, Policy
-from fulfillment.planning.projection import Quoted, project, quote
+from fulfillment.planning.projection import project, quote
 from fulfillment.planning.ranks import full_rank
 from tests.fulfillment.planning.fleets import job, snapshots, writer
 
@@ -31,7 +31,7 @@ def queue_of_ten() -> Snapshot:
     return Snapshot(tuple(due(f"job-{number}", 1000.0 * number, copies=4) for number in range(1, 11)), FLEET)
 
 
-def quoted(standing: Projection, wanted: JobView, policy: Policy | None) -> Quoted:
+def quoted(standing: Projection, wanted: JobView, policy: Policy | None) -> Forecast:
     found = quote(standing, [wanted], 0.0, chance=CERTAIN, policy=policy)
     assert found is not None
     return found
@@ -46,16 +46,15 @@ def test_an_order_is_quoted_behind_what_is_due_before_it_and_nothing_else() -> N
     standing = project(queue_of_ten(), EarliestDue(), 0.0, chance=CERTAIN)
     alone = quoted(project(Snapshot((), FLEET), EarliestDue(), 0.0, chance=CERTAIN), due("mine", 1.0), EarliestDue())
     first, middle, last = (quoted(standing, due("mine", at), EarliestDue()) for at in (1.0, 5500.0, None))
-    assert first.forecast.ready(0.9) == pytest.approx(alone.forecast.ready(0.9))
-    assert middle.forecast.ready(0.9) == pytest.approx(standing.finishes["job-5"] + alone.forecast.ready(0.9), rel=0.05)
-    assert last.forecast.ready(0.9) == pytest.approx(standing.finishes["job-10"] + alone.forecast.ready(0.9))
-    assert (first.part, middle.part, last.part) == (" 1/3", " 2/3", " 3/3")
+    assert first.ready(0.9) == pytest.approx(alone.ready(0.9))
+    assert middle.ready(0.9) == pytest.approx(standing.finishes["job-5"] + alone.ready(0.9), rel=0.05)
+    assert last.ready(0.9) == pytest.approx(standing.finishes["job-10"] + alone.ready(0.9))
 
 
 def test_without_its_policy_an_order_is_quoted_behind_everything() -> None:
     standing = project(queue_of_ten(), EarliestDue(), 0.0, chance=CERTAIN)
     behind_all, last = quoted(standing, due("mine", 1.0), None), quoted(standing, due("mine", None), EarliestDue())
-    assert (behind_all.forecast, behind_all.part) == (last.forecast, "")
+    assert behind_all == last
 
 
 def test_a_queue_of_receipt_has_no_marks() -> None:
@@ -71,7 +70,7 @@ def test_who_is_due_sooner_is_never_quoted_later(snapshot: Snapshot, dues: list[
     )
     assert (sooner is None) == (later is None)
     if sooner and later:
-        assert sooner.forecast.start <= later.forecast.start + 1e-6
+        assert sooner.start <= later.start + 1e-6
 
 
 def stream(policy: Policy, seconds: float, *works: float, slack: float = 2000.0) -> Coming:
@@ -85,8 +84,8 @@ def test_what_is_due_before_anything_that_may_come_is_not_put_off() -> None:
     standing = replace(
         project(queue_of_ten(), EarliestDue(), 0.0, chance=CERTAIN), coming=stream(EarliestDue(), 60.0, 100.0)
     )
-    assert quoted(standing, due("mine", 1500.0), EarliestDue()).forecast.begins == ()
-    assert quoted(standing, due("mine", 9500.0), EarliestDue()).forecast.begins != ()
+    assert quoted(standing, due("mine", 1500.0), EarliestDue()).begins == ()
+    assert quoted(standing, due("mine", 9500.0), EarliestDue()).begins != ()
 
 
 def test_high_priority_to_come_puts_off_all_that_has_none_for_ever() -> None:

@@ -23,7 +23,7 @@ def test_a_quote_queues_behind_all_that_is_projected() -> None:
     alone, behind = (quote(standing, [job("mine")], 0.0, chance=CERTAIN) for standing in (empty, full))
     assert alone is not None
     assert behind is not None
-    assert behind.forecast.ready(0.97) == pytest.approx(full.finishes["queue"] + alone.forecast.ready(0.97))
+    assert behind.ready(0.97) == pytest.approx(full.finishes["queue"] + alone.ready(0.97))
 
 
 def test_what_nobody_can_write_gets_no_date() -> None:
@@ -40,7 +40,7 @@ def test_more_copies_are_not_quoted_sooner_by_a_disc(snapshot: Snapshot, copies:
     more = quote(standing, [job("mine", copies=copies + 1)], 0.0, chance=CERTAIN)
     assert more is None or fewer is not None
     if more and fewer:
-        assert fewer.forecast.ready(0.5) < more.forecast.ready(0.5) + more.forecast.disc
+        assert fewer.ready(0.5) < more.ready(0.5) + more.disc
 
 
 @pytest.mark.parametrize("drives", [1, 2, 3, 8])
@@ -48,7 +48,7 @@ def test_more_copies_are_hardly_ever_quoted_sooner_whatever_chance_adds(drives: 
     standing = project(Snapshot((job("queue", copies=7),), (writer("w", drives=drives),)), FirstCome(), 0.0)
     quotes = [quote(standing, [job("mine", copies=copies)], 0.0) for copies in range(1, 40)]
     for level in LEVELS:
-        dates = [found.forecast.ready(level) for found in quotes if found]
+        dates = [found.ready(level) for found in quotes if found]
         assert len(dates) == 39
         assert all(later >= 0.95 * sooner for sooner, later in pairwise(dates))
 
