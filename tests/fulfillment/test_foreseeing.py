@@ -28,7 +28,7 @@ def order(plant: Plant, copies: int = 1) -> ShipmentForecast:
 
 def test_what_was_said_is_kept_and_its_dates_can_be_read_from_it_again(plant: Plant) -> None:
     said = order(plant, 2)
-    assert said.kind == "cd 2"
+    assert said.kind == "cd 2 now"
     assert said.ready_p50 < said.ready_p90 < said.ready_p97
     again = Belief().levels(foreseeing.forecast_of(said), said.kind)
     assert [round(each) for each in again] == [
@@ -41,7 +41,7 @@ def test_what_was_said_once_never_changes(plant: Plant) -> None:
     other = foreseeing.Foreseen(Forecast(0.0, 1.0, 0.0, 1.0, 1, 0, Chance()), "dvd 1", Belief())
     foreseeing.remember(said.shipment, other)
     assert ShipmentForecast.objects.get() == said
-    assert ShipmentForecast.objects.get().kind == "cd 1"
+    assert ShipmentForecast.objects.get().kind == "cd 1 now"
 
 
 def test_a_shipment_that_is_made_is_scored_once_and_teaches(plant: Plant) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Collection
-from dataclasses import replace
 from heapq import heapify, heappop
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from fulfillment.simulation.engine import Step, Tally
 from fulfillment.simulation.result import quantile
 from tests.bench.promising.worlds import WorldEngine
 
-CLONES: Final = 100
+CLONES: Final = 60
 NEXT: Final = 400  # orders after it that are played: it is done long before
 OWN: Final = ("_units", "_planner", "_queue", "_stirred", "_demand", "_left")  # what a clone changes; else it is shared
 TRIES: Final = 60  # of drawing a time that is longer than a disc has taken already
@@ -91,6 +90,3 @@ class OracleEngine(WorldEngine):
                 _, step, _, what = heappop(self._events)
                 self._news = self._news or step is not Step.TICK
                 self._happen(step, what, now)
-
-
-__all__ = ["OracleEngine", "replace"]
