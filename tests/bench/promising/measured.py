@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Final
@@ -14,13 +14,16 @@ from fulfillment.planning.belief import LEVELS
 from fulfillment.simulation.foresight import Foresight
 from fulfillment.simulation.result import quantile
 from tests.bench.measuring import Row
-from tests.bench.promising.worlds import STRESS, UNSCORED, WORLDS, WorldEngine
+from tests.bench.promising.oracle import OracleEngine
+from tests.bench.promising.worlds import STRESS, UNSCORED, WORLDS, World
 
 OF_BASE: Final = 3  # times as many fleets of the base case as of the others
 BLIND_WINDOW: Final = 500  # orders done: the last ones' quantiles are what somebody would say who sees no queue
 ON_EACH: Final = (3.0, 2.0, 1.0)  # points that coverage may be off in one world …
 IN_STRESS: Final = (5.0, 4.5, 4.0)
 OVER_ALL: Final = (0.5, 0.4, 0.2)  # … and over all fleets of the base case
+ORACLES: Final = 3  # fleets of the base case in which an oracle is asked, as it costs minutes …
+ASKED: Final = 20  # … for so many orders
 BASE: Final = next(iter(WORLDS))
 
 
@@ -33,10 +36,13 @@ class Held:
     pinball: float
     error: float
     p90_after_change: float | None
+    by_oracle: tuple[float, float] | None = None
+    """Pinball loss of the orders that an oracle was asked for, in seconds: ours and the oracle's."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
+    order: str
     at: float
     done: float
     said: tuple[float, ...]
@@ -68,6 +74,10 @@ def _rows(name: str, runs: Sequence[Held]) -> list[Row]:
     pinball, error = tuple(run.pinball for run in runs), tuple(run.error for run in runs)
     rows.append(Row(f"{name}: pinball loss", "blind quantile", pinball, (1.0,) * len(runs), 0.35, ""))
     rows.append(Row(f"{name}: error of P50", "", error, (), 10.0, "%"))
+    if asked := [run.by_oracle for run in runs if run.by_oracle]:
+        ours, oracles = (fmean(each) for each in zip(*asked, strict=True))
+        what = f"{name}: pinball loss of {ASKED * len(asked)} orders"
+        rows.append(Row(what, "oracle", (ours,), (oracles,), 1.1, "s"))
     if after := tuple(run.p90_after_change for run in runs if run.p90_after_change is not None):
         rows.append(Row(f"{name}: P90 covers from minute 30 on", "", after, (), 85.0, "%", at_least=True))
     return rows
@@ -76,14 +86,33 @@ def _rows(name: str, runs: Sequence[Held]) -> list[Row]:
 def _run(task: tuple[str, int]) -> Held:
     name, seed = task
     world = WORLDS[name](seed)
-    tally = WorldEngine(world, seed, foresight=Foresight()).run()
+    asked = _asked(world) if name == BASE and seed <= ORACLES else frozenset[str]()
+    engine = OracleEngine(world, seed, foresight=Foresight(), asked=asked)
+    tally = engine.run()
     cases = _cases([(order.id, order.at) for order in world.workload.orders], tally.promised, tally.done)
     return Held(
         coverage=tuple(_coverage(cases, place) for place in range(len(LEVELS))),
-        pinball=_pinball([(case.said, case.done) for case in cases]) / _pinball([(c.blind, c.done) for c in cases]),
+        pinball=_pinball_of(cases) / _pinball([(c.blind, c.done) for c in cases]),
         error=100 * median(abs(case.said[0] - case.done) / (case.done - case.at) for case in cases),
         p90_after_change=_after(cases, world.changed_at),
+        by_oracle=_by_oracle(cases, engine.known) if asked else None,
     )
+
+
+def _asked(world: World) -> frozenset[str]:
+    orders = world.workload.orders
+    first, step = UNSCORED, (len(orders) - UNSCORED) // (ASKED + 1)
+    return frozenset(order.id for order in orders[first + step :: step][:ASKED])
+
+
+def _by_oracle(cases: Sequence[_Case], known: Mapping[str, tuple[float, ...]]) -> tuple[float, float]:
+    asked = [case for case in cases if case.order in known]
+    oracles = [replace(case, said=known[case.order]) for case in asked]
+    return _pinball_of(asked), _pinball_of(oracles)
+
+
+def _pinball_of(cases: Sequence[_Case]) -> float:
+    return _pinball([(case.said, case.done) for case in cases])
 
 
 def _cases(
@@ -101,7 +130,7 @@ def _cases(
             continue
         ascending = sorted(waits)
         blind = tuple(at + (quantile(ascending, level) or 0.0) for level in LEVELS)
-        cases.append(_Case(at, done[order], promised[order], blind))
+        cases.append(_Case(order, at, done[order], promised[order], blind))
     return cases
 
 
