@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.apps import apps
 from django.core import serializers
@@ -35,6 +36,12 @@ FLAGS = [
 
 
 REAL_PARTS = {"faults", "flow", "browser", "production", "gates", "concurrency", "queue", "life"}
+
+
+# What any run tries, and what the long one tries beside it; a test that names a number keeps it.
+hypothesis.settings.register_profile("quick", max_examples=50)
+hypothesis.settings.register_profile("long", max_examples=300)
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

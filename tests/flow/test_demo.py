@@ -58,6 +58,7 @@ def test_once_orders_a_disc_and_shows_every_step(data: Path) -> None:
     assert processes_of(data) == []
 
 
+@pytest.mark.slow
 def test_a_failed_step_ends_with_its_name(data: Path) -> None:
     done = demo(data, "--once", "--part-number", "P-9999", "--port", str(free_port_block()))
     assert done.returncode == 1

@@ -19,8 +19,10 @@ BY_DAY: Final[tuple[tuple[int, Scheme], ...]] = ((320, "light"),)
 LOOKS: Final[tuple[tuple[int, Scheme], ...]] = (*BY_DAY, (1440, "dark"))
 OTHER_LOOKS: Final[tuple[tuple[int, Scheme], ...]] = ((320, "dark"), (1440, "light"))
 SEEN: Final = [name for name, entry in LIST.items() if entry.group in {"shop", "plant", "payer", "admin"}]
-# Django's own pages differ from model to model in their rows alone: these stand for all, which are for the long run.
-ALIKE: Final = re.compile(r"admin-.*-(history|delete|add)")
+# Django's own pages differ from model to model in their rows alone: those of a few stand for all of the long run.
+ALIKE: Final = re.compile(
+    r"admin-(?!(fulfillment-job|fulfillment-service|devices-writer)-ch).*-(change|changelist|history|delete|add)"
+)
 SHORT: Final = [name for name in SEEN if not ALIKE.fullmatch(name)]
 
 

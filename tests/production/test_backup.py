@@ -102,7 +102,7 @@ class Kept:
     files: dict[str, str]
 
 
-on_both = pytest.mark.parametrize("kept", ["sqlite", "postgresql"], indirect=True)
+on_both = pytest.mark.parametrize("kept", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 
 
