@@ -68,3 +68,13 @@ def test_what_is_behind_more_work_is_less_certain(snapshot: Snapshot) -> None:
     for forecast in found.forecasts.values():
         assert forecast.ready(0.5) <= forecast.ready(0.9) <= forecast.ready(0.97)
         assert forecast.doubt >= forecast.chance.level * forecast.start
+
+
+@pytest.mark.parametrize(("busy_until", "writers"), [(0.0, {"a", "b"}), (900.0, {"a"})])
+def test_a_job_is_split_where_drives_are_idle_and_else_goes_whole_to_one_writer(
+    busy_until: float, writers: set[str]
+) -> None:
+    """As the planner does when its turn comes: a drive that will be free some day is no idle one."""
+    fleet = tuple(writer(name, drives=2, cached=("image-a",), busy_until=busy_until) for name in "ab")
+    found = project(Snapshot((job("one", copies=4),), fleet), FirstCome(), 0.0)
+    assert {bar.writer for bar in found.bars} == writers
