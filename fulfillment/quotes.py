@@ -63,7 +63,7 @@ def _option(service: Service, country: str, region: str, calendar: ShopCalendar,
     ready = asked.behind_all
     transit = dates.transit(service, country, dates.local_date(asked.now), region)
     promised = promise_of(ready.sample(), calendar, transit, dates.wanted_share()) if ready and transit else None
-    if promised and transit and asked.minds_due:
+    if promised and transit and asked.may_overtake:
         # What is promised makes it due, and that says where it stands. A place further ahead only brings it forward.
         due = latest_ready(promised.arrives_on, calendar, transit, dates.wanted_share())
         ready = asked.due(due)
@@ -101,7 +101,7 @@ class _Asked:
         return cls(views, now, replace(outlook, policy=None).foresee(views, now), outlook, run.pk)
 
     @property
-    def minds_due(self) -> bool:
+    def may_overtake(self) -> bool:
         return self.outlook is not None and self.outlook.policy is not None
 
     def due(self, due: dt.datetime | None) -> Foreseen | None:

@@ -23,6 +23,7 @@ def made_once(name: str, make: Callable[[Path], object]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_name(f"{name}.part")
+            shutil.rmtree(part, ignore_errors=True)  # of a try that failed
             make(part)
             part.rename(place)
     return place

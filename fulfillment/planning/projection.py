@@ -82,7 +82,7 @@ def quote(
     found = own.forecasts[last.id]
     ahead = marks[at].ahead if at < len(marks) else standing.ahead
     found = replace(found, doubt=doubt_of(ahead.get(last.format, 0.0), found.start, chance))
-    if policy and standing.coming and overtakes(policy):
+    if policy and standing.coming:
         stream = Stream(standing.coming, policy, standing.writers, standing.writers, now, chance)
         found = stream.put_off(found, rank, last.format)
     return found
