@@ -14,6 +14,11 @@ from tests.data_folder import SHARED
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS = (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"])
+SELL = """
+from django.conf import settings
+from storefront.demo import catalogue
+catalogue.sell(settings.SPINDLE_DATA / "demo" / "sources")
+"""
 
 
 def made_once(name: str, make: Callable[[Path], object]) -> Path:
@@ -34,13 +39,27 @@ def new_shop() -> Path:
     return made_once("new-shop", _make_shop)
 
 
-def lay_out(data: Path) -> None:
-    """Makes that of a folder which is not there yet, or empty."""
-    shutil.copytree(new_shop(), data, dirs_exist_ok=True)
+def stocked_shop() -> Path:
+    """The same with what a demo sells. To be read only."""
+    return made_once("stocked-shop", _make_stocked_shop)
+
+
+def lay_out(data: Path, shop: Callable[[], Path] = new_shop) -> None:
+    """Makes a copy of it of a folder which is not there yet, or empty."""
+    shutil.copytree(shop(), data, dirs_exist_ok=True)
 
 
 def _make_shop(data: Path) -> None:
     data.mkdir()
-    environment = os.environ | {"SPINDLE_DATA": str(data), "DATABASE_URL": "", "PYTHONWARNINGS": ""}
     for step in STEPS:
-        subprocess.run([sys.executable, "manage.py", *step], cwd=ROOT, env=environment, check=True)
+        _manage(data, *step)
+
+
+def _make_stocked_shop(data: Path) -> None:
+    lay_out(data)
+    _manage(data, "shell", "-c", SELL)
+
+
+def _manage(data: Path, *arguments: str) -> None:
+    environment = os.environ | {"SPINDLE_DATA": str(data), "DATABASE_URL": "", "PYTHONWARNINGS": ""}
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)

@@ -8,11 +8,15 @@ import shutil
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import django
 import pycdlib
 import rest_framework
+from django.core.management import call_command
+
+from storefront.models import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,15 @@ class Offer:
                 "add", str(self.source), "--part-number", self.part_number, "--title", self.title, "--who", self.who,
                 "--kind", self.kind, "--description", self.description, "--format", format_, "--price", price,
             ]  # fmt: skip
+
+
+def sell(folder: Path) -> None:
+    """Puts everything into the archive and the shop, from sources under `folder`; what is there already stays."""
+    for offer in build(folder):
+        for arguments in offer.arguments():
+            format_ = arguments[arguments.index("--format") + 1]
+            if not Product.objects.filter(title__part_number=offer.part_number, format=format_).exists():
+                call_command("archive", *arguments, stdout=StringIO())
 
 
 def build(folder: Path) -> list[Offer]:

@@ -10,15 +10,17 @@ import subprocess
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from devices.models import Writer
 from fulfillment.models import PlanRun
-from storefront.demo.commands import LOOPBACK, Commands, python
+from storefront.demo.commands import LOOPBACK, Commands
 from storefront.demo.processes import Processes, StartFailed
 
 SPEED: Final = "52c"  # as quick as the quickest CD writer; xorriso paces its pseudo-drives by it
@@ -98,15 +100,6 @@ class Plant:
         self.processes.wait_until(lambda: _all_reporting(began), "the writers' agents")
         self.processes.wait_until(lambda: _dates_are_shown(began), "the first plan")
 
-    def manage(self, *arguments: str) -> str:
-        """Runs one of the shop's own commands, as an operator would; returns what it printed."""
-        done = subprocess.run(  # noqa: S603  (our own program, no shell)
-            python("manage.py", *arguments), env=self.env, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise StartFailed(f"manage.py {arguments[0]} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
-        return done.stdout
-
     def _start_redis(self) -> None:
         server = shutil.which("redis-server")
         if server is None:
@@ -153,7 +146,14 @@ class Plant:
         subprocess.run([program, "-no_rc", *options], check=True, capture_output=True)  # noqa: S603  (no shell)
 
     def _add_writer(self, name: str, address: str) -> str:
-        return self.manage("writer", "add", name, "--address", address, *WRITERS[name])
+        """As an operator would; what the command prints."""
+        toml = StringIO()
+        options = ["--address", address, "--server", self.shop_url, *WRITERS[name]]
+        try:
+            call_command("writer", "add", name, *options, stdout=toml, stderr=StringIO())
+        except CommandError as error:
+            raise StartFailed(f"manage.py writer add failed: {error}") from error
+        return toml.getvalue()
 
 
 def _answers(url: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.made_once import lay_out
+from tests.made_once import lay_out, stocked_shop
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "disc-disc-disc"
@@ -56,7 +56,7 @@ def environment(data: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running_demo(data: Path) -> Iterator[Demo]:
-    lay_out(data)
+    lay_out(data, stocked_shop)
     port = free_port_block()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(port)],

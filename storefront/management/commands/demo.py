@@ -6,12 +6,10 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser
-from io import StringIO
 from types import FrameType
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from archive.models import Title
@@ -19,7 +17,6 @@ from storefront.demo import catalogue, once
 from storefront.demo.customer import DoorShut
 from storefront.demo.plant import Plant, Ports, PortTaken
 from storefront.demo.processes import Processes, StartFailed
-from storefront.models import Product
 
 STAFF, PASSWORD = "staff", "disc-disc-disc"
 
@@ -58,7 +55,8 @@ class Command(BaseCommand):
         began = time.monotonic()
         plant.ports.check()
         plant.folder.mkdir(parents=True, exist_ok=True)
-        self._fill(plant)
+        catalogue.sell(plant.folder / "sources")
+        _let_staff_in()
         plant.start()
         if options["once"]:
             self.stdout.write(f"{time.monotonic() - began:6.1f} s  the shop is open at {plant.shop_url}")
@@ -68,19 +66,6 @@ class Command(BaseCommand):
         while True:
             plant.processes.check()
             time.sleep(0.5)
-
-    def _fill(self, plant: Plant) -> None:
-        """The catalogue and the staff's login; what is there already stays."""
-        for offer in catalogue.build(plant.folder / "sources"):
-            for arguments in offer.arguments():
-                format_ = arguments[arguments.index("--format") + 1]
-                if not Product.objects.filter(title__part_number=offer.part_number, format=format_).exists():
-                    call_command("archive", *arguments, stdout=StringIO())
-        rights = {"is_staff": True, "is_superuser": True, "email": "staff@spindle.example"}
-        user, made = User.objects.get_or_create(username=STAFF, defaults=rights)
-        if made:
-            user.set_password(PASSWORD)
-            user.save()
 
     def _greet(self, plant: Plant, seconds: float) -> None:
         titles = Title.objects.filter(products__active=True).distinct().count()
@@ -99,6 +84,15 @@ class Command(BaseCommand):
             "",
         ):
             self.stdout.write(line)
+
+
+def _let_staff_in() -> None:
+    """A login that was made before keeps its password."""
+    rights = {"is_staff": True, "is_superuser": True, "email": "staff@spindle.example"}
+    user, made = User.objects.get_or_create(username=STAFF, defaults=rights)
+    if made:
+        user.set_password(PASSWORD)
+        user.save()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
