@@ -18,8 +18,9 @@ from fulfillment.planning.stations import Station
 
 PASSES: Final = 30
 PASSES_AGAIN: Final = 20
+PATIENCE: Final = 5  # passes without a better bound, and the prices are as good as they get
 STEP_AT_FIRST: Final = 0.15
-STEP_AGAIN: Final = 0.1
+STEP_AGAIN: Final = 0.02  # a larger one would lead away from prices that are nearly right
 STEP_AT_LAST: Final = 0.01
 COOLING: Final = 0.9
 MOST_COPIES: Final = 32.0  # discs of an image that come of one fetch, at most
@@ -51,7 +52,7 @@ def learn(waiting: Mapping[Bin, Waiting], stations: Sequence[Station], before: P
     known = before.by_station if before else {}
     price = [known.get(station.id, 1.0) for station in stations]
     passes, step = (PASSES_AGAIN, STEP_AGAIN) if known else (PASSES, STEP_AT_FIRST)
-    best, bound = list(price), 0.0
+    best, bound, vain = list(price), 0.0, 0
     for _ in range(passes if bins else 0):
         load = [0.0] * len(stations)
         lower = 0.0
@@ -70,7 +71,9 @@ def learn(waiting: Mapping[Bin, Waiting], stations: Sequence[Station], before: P
                 load[at] += each * share * seconds / drives[at]
         worth = sum([value * count for value, count in zip(price, drives, strict=True)])
         if lower / worth > bound:
-            bound, best = lower / worth, list(price)
+            bound, best, vain = lower / worth, list(price), 0
+        elif (vain := vain + 1) >= PATIENCE:
+            break
         mean = sum([value * count * busy for value, count, busy in zip(price, drives, load, strict=True)]) / worth
         price = [
             value * exp(step * max(-2.0, min(2.0, busy / mean - 1.0))) for value, busy in zip(price, load, strict=True)

@@ -48,7 +48,7 @@ class Pull:
         self._learned_at = 0.0
         self._shelves: dict[Bin, _Shelf] = {}
         self._turn: dict[str, tuple[list[Bin], list[Bin]]] = {}
-        self._fetch: dict[str, float] = {}
+        self._looks = [LOOK] * len(fits.stations)
         self._numbers = count()
         self._writes: dict[str, Group] = {}
 
@@ -78,7 +78,7 @@ class Pull:
             prices = self._prices = learn(self._queue.waiting, self._fits.stations, prices)
             self._learned_at = now
             self._turn = {station.id: _turn_of(prices, station) for station in self._fits.stations}
-            self._fetch = {station.id: self._fetch_of(station) for station in self._fits.stations}
+            self._looks = [max(LOOK, self._fetch_of(station)) for station in self._fits.stations]
         return self.bound > DEEP * prices.longest
 
     def _has_changed(self, prices: Prices) -> bool:
@@ -88,9 +88,9 @@ class Pull:
         self._shelve(now)
         given: list[Laid] = []
         thirsty: list[tuple[float, int]] = []
-        for number, station in enumerate(self._fits.stations):
-            reach = station.reach = now + max(LOOK, self._fetch.get(station.id, 0.0))
-            if station.soonest < reach and not station.view.silent:
+        for number, (station, look) in enumerate(zip(self._fits.stations, self._looks, strict=True)):
+            station.reach = now + look
+            if station.is_open:
                 thirsty.append((station.soonest, number))
         for _, number in sorted(thirsty):
             station = self._fits.stations[number]

@@ -38,7 +38,7 @@ class _Before(NamedTuple):
 
 class Station:
     __slots__ = (
-        "_before", "_by_hand", "_frees", "_seconds", "_timed", "blanks", "cached", "coming", "free", "id", "link_free",
+        "_before", "_busy", "_by_hand", "_frees", "_seconds", "blanks", "cached", "coming", "free", "id", "link_free",
         "outstanding", "places", "reach", "soonest", "view",
     )  # fmt: skip
 
@@ -56,10 +56,10 @@ class Station:
         }
         self._by_hand = sum(drive.by_hand for drive in view.drives) / len(view.drives) if view.drives else 0.0
         self.outstanding = view.outstanding
-        self._timed = any(drive.rates is not None for drive in view.drives)
         self.reach = inf
         """Until when work is given out: a drive that is free before this instant makes the station open."""
         self._seconds: dict[tuple[str, int], float] = {}
+        self._busy: dict[tuple[str, int], list[float]] = {}
         self._frees: dict[str, list[float]] = {}
         self._before: _Before | None = None
         self.soonest = min(self.free, default=inf)
@@ -113,36 +113,36 @@ class Station:
 
     def lay(self, image: str, size: int, format_: str, copies: int, made_at: float) -> list[Slot]:
         """Lays discs on the drives, each where it is done first."""
-        drives, free = self.view.drives, self.free
-        seconds = self._seconds_by_drive(format_, size)
+        free, busy = self.free, self._busy_by_drive(format_, size)
         image_at = self.image_at(image, size, made_at)
         if not self.is_here(image):
             self.coming[image] = self.link_free = image_at
         if format_ in self.blanks:
             self.blanks[format_] -= copies
         turns = [
-            ((free[at] if free[at] > image_at else image_at) + drives[at].by_hand + seconds[at], free[at], at)
-            for at in self.places[format_]
+            ((free[at] if free[at] > image_at else image_at) + busy[at], free[at], at) for at in self.places[format_]
         ]
         heapify(turns)
         slots = []
         for _ in range(copies):
             finish, was_free, place = turns[0]
-            slots.append(Slot(place, max(was_free, image_at), finish))
-            heapreplace(turns, (finish + drives[place].by_hand + seconds[place], finish, place))
-        for slot in slots:
-            free[slot.drive] = slot.finish
+            slots.append(Slot(place, was_free if was_free > image_at else image_at, finish))
+            free[place] = finish
+            heapreplace(turns, (finish + busy[place], finish, place))
         self.refresh()
         return slots
 
-    def _seconds_by_drive(self, format_: str, size: int) -> list[float]:
-        usual = self._of_drive(format_, size)
-        if not self._timed:
-            return [usual] * len(self.free)
-        return [
-            disc_seconds(drive.rates, size, format_) if drive.rates and format_ in drive.formats else usual
-            for drive in self.view.drives
-        ]
+    def _busy_by_drive(self, format_: str, size: int) -> list[float]:
+        """How long one disc occupies each of the drives, the person's part included."""
+        known = self._busy.get((format_, size))
+        if known is None:
+            usual = self._of_drive(format_, size)
+            known = self._busy[format_, size] = [
+                drive.by_hand
+                + (disc_seconds(drive.rates, size, format_) if drive.rates and format_ in drive.formats else usual)
+                for drive in self.view.drives
+            ]
+        return known
 
     def advance(self, now: float) -> None:
         """Time goes on: what was free before is free now. Between passes only."""

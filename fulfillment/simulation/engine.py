@@ -363,7 +363,9 @@ class Engine:
         for unit in self._units.values():
             if unit.astray:
                 unit.resync(now)
-            unit.station.advance(now)
+            station = unit.station
+            if station.soonest < now or station.link_free < now:
+                station.advance(now)
             if unit.ahead:
                 unit.ahead.clear()
         plan = self._planner.decide(now)
