@@ -38,9 +38,10 @@ FLAGS = [
 REAL_PARTS = {"faults", "flow", "browser", "production", "gates", "concurrency", "queue", "life"}
 
 
-# What any run tries, and what the long one tries beside it; a test that names a number keeps it.
-hypothesis.settings.register_profile("quick", max_examples=50)
-hypothesis.settings.register_profile("long", max_examples=300)
+# What any run tries, and what the long one tries; a test that names a number keeps it. A busy machine is no failure.
+patient = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("quick", patient, max_examples=50)
+hypothesis.settings.register_profile("long", patient, max_examples=300)
 hypothesis.settings.load_profile("quick")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.formats import (
@@ -73,7 +73,6 @@ def test_minis_are_listed_but_never_chosen() -> None:
     assert not any("mini" in key for key in SIZES)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(min_value=0, max_value=60 * 10**9))
 def test_the_smallest_format_is_the_first_that_fits(size: int) -> None:
     smallest = smallest_format(size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archive.names import (
@@ -32,7 +32,6 @@ ISO_FILE = re.compile(r"(?=.{2,31};1$)[A-Z0-9_]*\.[A-Z0-9_]*;1")
 ISO_FOLDER = re.compile(r"[A-Z0-9_]{1,31}")
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(NAME_LISTS, st.integers(min_value=1, max_value=4))
 @example(CLASHES, 2)
 def test_iso_names_are_legal_and_unique(names: list[str], step: int) -> None:
@@ -49,7 +48,6 @@ def test_iso_names_are_legal_and_unique(names: list[str], step: int) -> None:
     assert len({*seen, "RR_MOVED"}) == len(seen) + 1
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(NAME_LISTS)
 @example(CLASHES)
 def test_joliet_names_are_legal_and_unique(names: list[str]) -> None:
@@ -65,7 +63,6 @@ def test_joliet_names_are_legal_and_unique(names: list[str]) -> None:
         assert joliet == name or not legal
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(NAME_LISTS)
 @example(CLASHES)
 def test_udf_names_fit_their_identifier_and_are_unique(names: list[str]) -> None:
@@ -79,7 +76,6 @@ def test_udf_names_fit_their_identifier_and_are_unique(names: list[str]) -> None
         assert udf == name or len(name.encode("utf-16-be")) > 252
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(NAME_LISTS)
 @example(CLASHES)
 def test_the_order_of_the_names_changes_nothing(names: list[str]) -> None:
@@ -146,7 +142,6 @@ def test_joliet_is_outgrown_by_what_it_cannot_hold(path: str, outgrown: bool) ->
     assert outgrows_joliet(path, spell_tree(entries)[path]) is outgrown
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=300), st.sampled_from(["P-1001", "-"]))
 def test_volume_names_are_legal(title: str, part_number: str) -> None:
     assert re.fullmatch(r"[A-Z0-9_]{1,16}", volume_name(title, part_number))

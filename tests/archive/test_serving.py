@@ -9,7 +9,6 @@ import pytest
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 from hypothesis import given
-from hypothesis import settings as unhurried
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
@@ -127,7 +126,6 @@ def test_a_file_that_is_gone_is_an_error_and_not_an_empty_image(image: Image) ->
         ask(image)
 
 
-@unhurried(deadline=None)  # a busy machine is no failure
 @given(
     st.one_of(st.text(max_size=20), st.from_regex(r"bytes=[0-9]{0,6}-[0-9]{0,6}", fullmatch=True)), st.integers(1, 5000)
 )

@@ -216,7 +216,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_damage_to_a_report_is_answered_and_never_a_crash(plant: Plant, data: st.DataObject) -> None:
     if plant.writer.halted:

@@ -226,9 +226,7 @@ class _History:
         return self.agent.writes[self.write.uuid].discs[self.serials[number]]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=histories())
 def test_ledger_is_conserved_over_any_history(plant: Plant, steps: list[tuple[str, Any]]) -> None:
     _begin_anew(plant)

@@ -74,7 +74,6 @@ def run(machine: Callable[[], Life], kind: type[Life], *, examples: int, length:
         stateful_step_count=length,
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     with _silence():

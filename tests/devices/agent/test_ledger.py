@@ -165,7 +165,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 TestJournal = JournalMachine.TestCase
-TestJournal.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestJournal.settings = settings(max_examples=25, stateful_step_count=25)
 
 
 @pytest.fixture

@@ -117,4 +117,4 @@ class ReadsMachine(RuleBasedStateMachine):
 
 
 TestReads = ReadsMachine.TestCase
-TestReads.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestReads.settings = settings(max_examples=20, stateful_step_count=25)

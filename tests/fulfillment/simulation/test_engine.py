@@ -58,7 +58,7 @@ def tamed(writer: Writer) -> Writer:
 
 
 @given(workloads())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_workload_runs_as_the_contract_says(workload: Workload) -> None:
     workload = replace(workload, writers=tuple(tamed(writer) for writer in workload.writers))
     for policy in ("earliest-due", "longest-first"):
