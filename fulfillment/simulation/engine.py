@@ -200,6 +200,9 @@ class Engine:
         if self._foresight is None:
             return
         began = perf_counter()
+        # Nothing of it begins before the next tick, and the shop knows when that is.
+        tick = self._next_tick or max(now, self._last_tick + TICK)
+        wanted = [replace(job, image_ready_at=tick) for job in wanted]
         said = self._foresight.promise(order.id, wanted, self._seen, self._policy, now)
         if said is not None:
             self.tally.promised[order.id] = said
