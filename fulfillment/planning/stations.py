@@ -207,6 +207,7 @@ class Fits:
         self._by_format: dict[str, list[tuple[Station, float, float, float, float]]] = {}
         self._known: dict[Group, list[Fit]] = {}
         self._names: dict[str, frozenset[str]] = {}
+        self._paces: dict[str, tuple[float, float, int] | None] = {}
 
     def of(self, group: Group) -> list[Fit]:
         fits = self._known.get(group)
@@ -228,6 +229,11 @@ class Fits:
 
     def pace(self, format_: str) -> tuple[float, float, int] | None:
         """Mean seconds of a disc beside its bytes, and of a byte, over the drives that take the format; how many."""
+        if format_ not in self._paces:
+            self._paces[format_] = self._pace(format_)
+        return self._paces[format_]
+
+    def _pace(self, format_: str) -> tuple[float, float, int] | None:
         able = [(fixed, by_byte, len(at.places[format_])) for at, fixed, by_byte, _, _ in self._able(format_)]
         drives = sum(count for _, _, count in able)
         if not drives:
