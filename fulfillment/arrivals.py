@@ -1,4 +1,4 @@
-"""What the jobs of late say of those to come. Reads rows, once for each roll of a plan in which jobs are overtaken."""
+"""The jobs that came of late: what they say of those to come, and which of them a run does not know yet. Reads rows."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ COLUMNS: Final = ("image__sha256", "image__size", "format", "copies", "priority"
 
 
 def expected(now: dt.datetime) -> Coming | None:
-    """None while too few jobs were received to say anything."""
+    """Those to come. None while too few jobs were received to say anything."""
     views = [_view(number, *row) for number, row in enumerate(reversed(_of_late()))]
     return coming(views, now.timestamp())
+
+
+def since(then: dt.datetime, now: dt.datetime) -> list[JobView]:
+    """Jobs of which something was foreseen since that instant, in the order in which they came."""
+    return [_view(number, *row) for number, row in enumerate(_foreseen_since(then, now))]
+
+
+def _foreseen_since(then: dt.datetime, now: dt.datetime) -> QuerySet[Job, Any]:
+    jobs = Job.objects.filter(shipment__forecast__at__gte=then, shipment__forecast__at__lte=now)
+    return jobs.order_by("shipment__forecast__at", "reference").values_list(*COLUMNS)
 
 
 @Compiled
@@ -36,7 +46,7 @@ def _view(
     priority: int,
     due: dt.datetime | None,
     received_at: dt.datetime,
-    work: float,
+    work: float | None,
 ) -> JobView:
     return JobView(
         id=str(number),
@@ -48,5 +58,5 @@ def _view(
         sequence=number,
         priority=priority,
         due=due.timestamp() if due else None,
-        work=work,
+        work=work or 0.0,
     )

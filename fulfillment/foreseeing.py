@@ -14,7 +14,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, Q
 
-from fulfillment import plan_runs, ranking, score_sheet
+from fulfillment import arrivals, plan_runs, ranking, score_sheet
 from fulfillment.models import ForecastMemory, JobEvent, PlanRun, Shipment, ShipmentForecast
 from fulfillment.planning.belief import Belief, kind_of
 from fulfillment.planning.calibration import Calibration, Said
@@ -22,7 +22,7 @@ from fulfillment.planning.experience import Experience
 from fulfillment.planning.forecast import Chance, Forecast
 from fulfillment.planning.model import JobView, Projection
 from fulfillment.planning.policies import Policy
-from fulfillment.planning.projection import quote
+from fulfillment.planning.projection import queue_up, quote
 from fulfillment.reasons import HELD_BY_HAND
 
 SAMPLE: Final = 40  # instants, each as likely, by which a distribution is carried over into calendars
@@ -77,7 +77,10 @@ class Outlook:
 
 
 def outlook(run: PlanRun, now: dt.datetime) -> Outlook:
+    """With what came since the run: a moment later it stands in the next one."""
     standing, policy = plan_runs.standing(run), None
+    if came := arrivals.since(run.at, now):
+        standing = queue_up(standing, came, now.timestamp())
     if standing.marks or standing.coming:
         in_force = ranking.in_force(now)
         policy = in_force if in_force.name == run.policy else None

@@ -34,7 +34,10 @@ class ShipmentForecast(models.Model):
     scored_at = models.DateTimeField(null=True, help_text="When it was made, or left out of the scores.")
 
     class Meta:
-        indexes = [models.Index(fields=["shipment"], condition=Q(scored_at=None), name="forecast_unscored")]
+        indexes = [
+            models.Index(fields=["shipment"], condition=Q(scored_at=None), name="forecast_unscored"),
+            models.Index(fields=["at"], name="forecast_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.shipment_id}: {self.ready_p50:%Y-%m-%d %H:%M}"

@@ -88,6 +88,18 @@ def quote(
     return found
 
 
+def queue_up(standing: Projection, came: Sequence[JobView], now: float) -> Projection:
+    """What a projection leaves to those who come after it, with jobs behind everything that it did not know yet.
+
+    Under a policy by which they overtake somebody, only who stands behind all of them sees them.
+    """
+    planner = planner_of(Snapshot(tuple(came), standing.writers), FirstCome(), now)
+    laid, _ = planner.follow(now)
+    more = _Lines(standing.writers, laid, now).laid_of_all()
+    ahead = {format_: standing.ahead.get(format_, 0.0) + squares for format_, squares in more.items()}
+    return replace(standing, writers=tuple(station.left() for station in planner.stations), ahead=ahead)
+
+
 def _as_of(writers: Sequence[WriterView], mark: Mark) -> tuple[WriterView, ...]:
     """As the jobs before a mark leave them. Images and blanks are as at the end: who stands behind needs them too."""
     return tuple(
@@ -150,6 +162,10 @@ class _Lines:
 
     def ahead_of_all(self, instant: float = inf) -> Mapping[str, float]:
         return {format_: self.ahead(format_, instant) for format_ in self._starts}
+
+    def laid_of_all(self) -> Mapping[str, float]:
+        """The same of what was laid alone."""
+        return {format_: sums[-1] / self._shared[format_] for format_, sums in self._sums.items()}
 
     def load_of_all(self) -> Mapping[str, float]:
         """Discs under way or waiting for each drive."""

@@ -17,7 +17,7 @@ from fulfillment.planning.forecast import Forecast
 from fulfillment.planning.model import JobView, Projection, Snapshot
 from fulfillment.planning.overtaking import OF_LATE, coming, overtakes
 from fulfillment.planning.policies import Policy
-from fulfillment.planning.projection import project, quote
+from fulfillment.planning.projection import project, queue_up, quote
 
 FRESH: Final = 15.0  # seconds: the shop rolls its plan forward so often, and quotes read the newest run
 
@@ -54,6 +54,8 @@ class Foresight:
         found = quote(self._standing[1], wanted, now, chance=chance, policy=policy)
         if found is None:
             return None
+        # The next order stands behind this one, though the run does not know it.
+        self._standing = self._standing[0], queue_up(self._standing[1], wanted, now)
         kind = kind_of(wanted[0].format, sum(job.copies for job in wanted), found)
         said = Said(kind, tuple(found.ready(part) for part in self._calibration.parts(kind)))
         self._open[order] = _Open(found, said)

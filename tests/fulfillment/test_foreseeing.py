@@ -36,6 +36,30 @@ def test_what_was_said_is_kept_and_its_dates_can_be_read_from_it_again(plant: Pl
     ]
 
 
+def test_an_order_that_came_since_the_run_stands_before_the_next_one(plant: Plant) -> None:
+    said = order(plant, 40)
+    soon = plant.now + dt.timedelta(seconds=3)
+    (next_one, *_) = quotes.options([Wanted(make_image(), "cd", 1)], "DE", soon)
+    assert next_one.foreseen
+    assert next_one.plan_run == PlanRun.objects.get().pk, "no run knows the first order yet"
+    assert next_one.foreseen.ready(0.5) > said.ready_p50
+    (before, *_) = quotes.options([Wanted(make_image(), "cd", 1)], "DE", said.at - dt.timedelta(seconds=1))
+    assert before.foreseen
+    assert before.foreseen.ready(0.5) < said.ready_p50, "a date that was shown replays as it was"
+
+
+def test_an_order_that_the_run_knows_counts_once(plant: Plant) -> None:
+    order(plant, 40)
+    later = plant.now + dt.timedelta(seconds=10)
+    (since, *_) = quotes.options([Wanted(make_image(), "cd", 1)], "DE", later)
+    rolling.roll(later)
+    (known, *_) = quotes.options([Wanted(make_image(), "cd", 1)], "DE", later)
+    assert since.foreseen
+    assert known.foreseen
+    off = known.foreseen.ready(0.5) - since.foreseen.ready(0.5)
+    assert abs(off) < dt.timedelta(seconds=60)
+
+
 def test_what_was_said_once_never_changes(plant: Plant) -> None:
     said = order(plant)
     other = foreseeing.Foreseen(Forecast(0.0, 1.0, 0.0, 1.0, 1, 0, Chance()), "dvd 1", Belief())

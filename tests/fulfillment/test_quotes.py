@@ -69,7 +69,7 @@ def test_a_calendar_without_working_days_gets_no_date(plant: Plant) -> None:
 def test_a_quote_writes_nothing(plant: Plant, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     rolling.roll(NOW)
     before, many = PlanRun.objects.count(), wanted(500)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         quotes.options(many, "DE", NOW)
     assert PlanRun.objects.count() == before
 
@@ -84,7 +84,7 @@ def test_a_quote_asks_as_often_with_twenty_services_as_with_two(
         made = Service.objects.create(key=f"s{number}", name="More", price_minor=1, carrier=carrier)
         PickUp.objects.create(service=made, weekday=3, cut_off=dt.time(16))
         TransitTime.objects.create(service=made, usual_days=1, usual_percent=99, most_days=1, most_percent=99)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         shown = quotes.options(disc, "DE", NOW)
     assert len(shown) == 20
     assert all(option.arrives_on for option in shown)

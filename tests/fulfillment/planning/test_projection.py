@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from fulfillment.planning.belief import LEVELS
 from fulfillment.planning.forecast import Chance
 from fulfillment.planning.model import Snapshot
 from fulfillment.planning.policies import FirstCome
-from fulfillment.planning.projection import project, quote
+from fulfillment.planning.projection import project, queue_up, quote
 from tests.fulfillment.planning.fleets import job, snapshots, writer
 
 CERTAIN = Chance(sigma=0.0, bad=0.0, again=0.0, level=0.0)
@@ -24,6 +25,31 @@ def test_a_quote_queues_behind_all_that_is_projected() -> None:
     assert alone is not None
     assert behind is not None
     assert behind.ready(0.97) == pytest.approx(full.finishes["queue"] + alone.ready(0.97))
+
+
+@given(snapshots(), st.integers(1, 12))
+def test_what_came_since_a_run_counts_as_if_the_run_had_known_it(snapshot: Snapshot, copies: int) -> None:
+    """Jobs that nobody can make at all, or whose images are not made, are in nobody's way."""
+    came = [job("first", copies=copies), job("second", "image-b")]
+    standing = project(Snapshot((), snapshot.writers), FirstCome(), 0.0)
+    knowing = standing
+    for each in came:
+        known = project(Snapshot((each,), knowing.writers), FirstCome(), 0.0)
+        standing, knowing = queue_up(standing, [each], 0.0), known
+        assert standing.writers == known.writers
+    mine = quote(standing, [job("mine")], 0.0, chance=CERTAIN)
+    assert mine == quote(replace(knowing, ahead=standing.ahead), [job("mine")], 0.0, chance=CERTAIN)
+
+
+def test_what_came_since_a_run_makes_a_quote_later_and_less_certain() -> None:
+    standing = project(Snapshot((), (writer("w", drives=2, cached=("image-a",)),)), FirstCome(), 0.0)
+    whole = project(Snapshot((job("flash", copies=50),), standing.writers), FirstCome(), 0.0)
+    since = queue_up(standing, [job("flash", copies=50)], 0.0)
+    mine, known, unknown = (quote(each, [job("mine")], 0.0) for each in (since, whole, standing))
+    assert mine is not None
+    assert unknown is not None
+    assert mine == known
+    assert mine.ready(0.5) > 10 * unknown.ready(0.5)
 
 
 def test_what_nobody_can_write_gets_no_date() -> None:
