@@ -8,8 +8,9 @@ from django.db import models
 class PlanRun(models.Model):
     """What the planner saw and what it projected, so that a shown date can be replayed exactly.
 
-    Its columns are the planning dataclasses as JSON: `snapshot` and `belief` went in, the others came out,
-    `jobs` for each job (`fulfillment/plan_runs.py` reads and writes them).
+    What came between a run and the instant of a date stands beside it (`arrivals.since`). Its columns are the planning
+    dataclasses as JSON: `snapshot` and `belief` went in, the others came out, `jobs` for each job
+    (`fulfillment/plan_runs.py` reads and writes them).
     """
 
     at = models.DateTimeField(db_index=True)
