@@ -60,15 +60,18 @@ class Foreseen:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What a run leaves to those who come after it. `policy`: the one that it was made by; None if another one is in
-    force by now, or nobody can overtake anybody: then they queue behind all that the run knows."""
+    force by now, or nobody can overtake anybody: then they queue behind all that the run knows, and what `came` since.
+    """
 
     standing: Projection
     belief: Belief
     policy: Policy | None
+    came: Sequence[JobView] = ()
 
     def foresee(self, wanted: Sequence[JobView], now: dt.datetime) -> Foreseen | None:
         """When `wanted` would be made if it came in now; None if some of it can't be."""
-        forecast = quote(self.standing, wanted, now.timestamp(), chance=self.belief.chance, policy=self.policy)
+        chance = self.belief.chance
+        forecast = quote(self.standing, wanted, now.timestamp(), chance=chance, policy=self.policy, came=self.came)
         if forecast is None:
             return None
         format_ = wanted[0].format
@@ -78,13 +81,12 @@ class Outlook:
 
 def outlook(run: PlanRun, now: dt.datetime) -> Outlook:
     """With what came since the run: a moment later it stands in the next one."""
-    standing, policy = plan_runs.standing(run), None
-    if came := arrivals.since(run.at, now):
-        standing = queue_up(standing, came, now.timestamp())
+    came, policy = arrivals.since(run.at, now), None
+    standing = queue_up(plan_runs.standing(run), came, now.timestamp())
     if standing.marks or standing.coming:
         in_force = ranking.in_force(now)
         policy = in_force if in_force.name == run.policy else None
-    return Outlook(standing, plan_runs.belief(run), policy)
+    return Outlook(standing, plan_runs.belief(run), policy, came)
 
 
 def remember(shipment: Shipment, foreseen: Foreseen) -> None:

@@ -65,23 +65,27 @@ def quote(
     *,
     chance: Chance = CHANCE,
     policy: Policy | None = None,
+    came: Sequence[JobView] = (),
 ) -> Forecast | None:
     """When `wanted` would all be made; None if some of it can't be.
 
     It queues behind everything projected; under a policy, which must be that of the projection, behind what ranks
     before it. Costs its own discs only: the queue's work already stands in the drives' `free_at`.
+    came: what `queue_up` put behind the projection: in the midst of the queue only what ranks before it is in its way.
     """
     marks = standing.marks if policy else ()
     rank = max((full_rank(policy, job) for job in wanted), default=()) if policy else ()
     at = place(marks, encode_rank(rank)) if marks else 0
-    writers = _as_of(standing.writers, marks[at]) if at < len(marks) else standing.writers
-    own = project(Snapshot(tuple(wanted), writers), FirstCome(), now, chance=chance)
+    before = standing
+    if policy and at < len(marks):
+        before = replace(standing, writers=_as_of(standing.writers, marks[at]), ahead=marks[at].ahead)
+        before = queue_up(before, [job for job in came if full_rank(policy, job) < rank], now)
+    own = project(Snapshot(tuple(wanted), before.writers), FirstCome(), now, chance=chance)
     if len(own.forecasts) < len(wanted) or not wanted:
         return None
     last = max(wanted, key=lambda job: own.finishes[job.id])
     found = own.forecasts[last.id]
-    ahead = marks[at].ahead if at < len(marks) else standing.ahead
-    found = replace(found, doubt=doubt_of(ahead.get(last.format, 0.0), found.start, chance))
+    found = replace(found, doubt=doubt_of(before.ahead.get(last.format, 0.0), found.start, chance))
     if policy and standing.coming:
         stream = Stream(standing.coming, policy, standing.writers, standing.writers, now, chance)
         found = stream.put_off(found, rank, last.format)
@@ -89,10 +93,9 @@ def quote(
 
 
 def queue_up(standing: Projection, came: Sequence[JobView], now: float) -> Projection:
-    """What a projection leaves to those who come after it, with jobs behind everything that it did not know yet.
-
-    Under a policy by which they overtake somebody, only who stands behind all of them sees them.
-    """
+    """What a projection leaves to those who come after it, with jobs behind everything that it did not know yet."""
+    if not came:
+        return standing
     planner = planner_of(Snapshot(tuple(came), standing.writers), FirstCome(), now)
     laid, _ = planner.follow(now)
     more = _Lines(standing.writers, laid, now).laid_of_all()

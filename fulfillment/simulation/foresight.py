@@ -39,6 +39,8 @@ class Foresight:
         self._open: dict[str, _Open] = {}
         self._spoilt: dict[str, list[float]] = defaultdict(list)
         self._standing: tuple[float, Projection] | None = None
+        self._came: list[JobView] = []
+        """Since that run."""
         self._of_late: deque[JobView] = deque(maxlen=OF_LATE)
 
     def promise(
@@ -50,12 +52,14 @@ class Foresight:
             expected = coming(self._of_late, now) if overtakes(policy) else None
             # What comes is told to quotes alone: nobody asks here what it makes of those who wait already.
             self._standing = now, replace(project(seen(now), policy, now, chance=chance), coming=expected)
+            self._came.clear()
         self._of_late += wanted
-        found = quote(self._standing[1], wanted, now, chance=chance, policy=policy)
+        found = quote(self._standing[1], wanted, now, chance=chance, policy=policy, came=self._came)
         if found is None:
             return None
         # The next order stands behind this one, though the run does not know it.
         self._standing = self._standing[0], queue_up(self._standing[1], wanted, now)
+        self._came += wanted
         kind = kind_of(wanted[0].format, sum(job.copies for job in wanted), found)
         said = Said(kind, tuple(found.ready(part) for part in self._calibration.parts(kind)))
         self._open[order] = _Open(found, said)

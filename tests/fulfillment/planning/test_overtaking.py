@@ -15,7 +15,7 @@ from fulfillment.planning.forecast import PLACES, Chance, Forecast
 from fulfillment.planning.model import Coming, JobView, Projection, Snapshot
 from fulfillment.planning.overtaking import Overtakers, coming, overtakes
 from fulfillment.planning.policies import BUILT_IN, EarliestDue, FirstCome, HighPriority, Policy
-from fulfillment.planning.projection import project, quote
+from fulfillment.planning.projection import project, queue_up, quote
 from fulfillment.planning.ranks import full_rank
 from tests.fulfillment.planning.fleets import job, snapshots, writer
 
@@ -55,6 +55,19 @@ def test_without_its_policy_an_order_is_quoted_behind_everything() -> None:
     standing = project(queue_of_ten(), EarliestDue(), 0.0, chance=CERTAIN)
     behind_all, last = quoted(standing, due("mine", 1.0), None), quoted(standing, due("mine", None), EarliestDue())
     assert behind_all == last
+
+
+def test_of_what_came_since_only_what_ranks_before_an_order_is_in_its_way() -> None:
+    policy = EarliestDue()
+    standing = project(queue_of_ten(), policy, 0.0)
+    mine = due("mine", 450.0)
+    alone = quoted(standing, mine, policy)
+    for at, is_in_the_way in ((440.0, True), (460.0, False)):
+        came = [due("came", at, copies=20, received_at=1.0)]
+        found = quote(queue_up(standing, came, 0.0), [mine], 0.0, chance=CERTAIN, policy=policy, came=came)
+        assert found is not None
+        assert (found.ready(0.5) > alone.ready(0.5) + 100) == is_in_the_way
+        assert (found == alone) != is_in_the_way
 
 
 def test_a_queue_of_receipt_has_no_marks() -> None:
