@@ -22,7 +22,10 @@ def expected(now: dt.datetime) -> Coming | None:
 
 
 def since(then: dt.datetime, now: dt.datetime) -> list[JobView]:
-    """Jobs of which something was foreseen since that instant, in the order in which they came."""
+    """Jobs of which something was foreseen since that instant, in the order in which they came.
+
+    Whatever became of them: a date that was shown is replayed from the same jobs.
+    """
     return [_view(number, *row) for number, row in enumerate(_foreseen_since(then, now))]
 
 
